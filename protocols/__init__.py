@@ -1,0 +1,1 @@
+"""The wire protocols.  A new format adds one line here."""

@@ -1,0 +1,421 @@
+"""What the core needs of drivers, as Protocols.  One noun, one small Protocol.
+
+A unit of work is `async def work(tx)`; it may be run again, so it has no effect but its own rows,
+and it awaits nothing but its transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from registry.core.types import (
+    Absent,
+    AccessKey,
+    Asset,
+    Blob,
+    BlobStat,
+    CachedListing,
+    Control,
+    Domain,
+    DomainKey,
+    Draft,
+    Event,
+    Facts,
+    Listing,
+    NotModified,
+    PackageFilter,
+    PackageKey,
+    PackageRow,
+    PolicyDocument,
+    Remote,
+    RemoteFile,
+    RemoteVersion,
+    Repository,
+    RepositoryFilter,
+    Staged,
+    Stamp,
+    Status,
+    User,
+    Version,
+    VersionFilter,
+    VersionKey,
+)
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    def now(self) -> int:
+        """Milliseconds since the epoch, UTC."""
+
+
+# --- blobs -----------------------------------------------------------------------------------
+
+
+class Staging(Protocol):
+    """A file that is arriving.  Discarded when its context ends, unless it was placed."""
+
+    async def write(self, chunk: bytes | bytearray | memoryview) -> None:
+        """Append; hashing and writing happen off the loop."""
+
+    async def done(self) -> Staged:
+        """Close it and give its size and four digests."""
+
+    @property
+    def path(self) -> Path:
+        """The growing file, so that followers can read it while it arrives."""
+
+    @property
+    def written(self) -> int:
+        """Bytes that a reader of `path` can already see."""
+
+
+class BlobStore(Protocol):
+    """One domain's files.  A key is fresh for every placed file and never reused."""
+
+    def stage(self) -> AbstractAsyncContextManager[Staging]: ...
+
+    async def place(self, staged: Staged) -> str:
+        """Make it durable under a fresh key that nobody else knows; return the key."""
+
+    async def stat(self, key: str) -> int | None:
+        """Its size in bytes, or None when there is no such file."""
+
+    def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """Bytes start..end (exclusive).  Raises Unavailable when the file is lost."""
+
+    def path(self, key: str) -> Path | None:
+        """The local file, where there is one (the file driver), for fast serving."""
+
+    async def delete(self, key: str) -> None:
+        """Remove one's own loser, or what the sweep condemned; absent is fine."""
+
+    def walk(self) -> AsyncIterator[BlobStat]:
+        """Every file of this domain, in no order."""
+
+
+# --- metadata --------------------------------------------------------------------------------
+
+
+class Identities(Protocol):
+    async def add_account(self, account: str, created: int) -> bool:
+        """False when it is there already."""
+
+    async def accounts(self) -> list[str]: ...
+    async def add_user(self, user: User) -> None: ...
+    async def user(self, account: str, name: str) -> User | None: ...
+    async def add_key(self, key: AccessKey, created: int) -> None: ...
+    async def key(self, access_key_id: str) -> AccessKey | None: ...
+    async def attach_policy(self, account: str, user: str, policy_arn: str) -> None: ...
+    async def put_policy(self, account: str, user: str, name: str, document: str) -> None: ...
+    async def managed_policy(self, arn: str, document: str) -> None:
+        """Insert or replace a managed policy's document."""
+
+    async def documents(self, account: str, user: str) -> list[str]:
+        """Every identity policy document of a user: inline and attached."""
+
+    async def revision(self) -> int:
+        """Grows with every change in this noun (Identities)."""
+
+
+class Domains(Protocol):
+    async def add(self, domain: Domain) -> None:
+        """Raises Conflict when the owner has a domain of that name."""
+
+    async def get(self, key: DomainKey) -> Domain | None: ...
+    async def by_id(self, domain_id: int) -> Domain | None: ...
+    async def page(self, owner: str | None, after: str | None, limit: int) -> list[Domain]:
+        """By name ascending; `after` is an exclusive (name, owner) joined by "/"."""
+
+    async def delete(self, domain_id: int) -> None: ...
+    async def touch(self, domain_id: int) -> None:
+        """topology + 1."""
+
+    async def usage(self, domain_id: int) -> tuple[int, int]:
+        """(number of repositories, bytes of live blobs)."""
+
+
+class Repositories(Protocol):
+    """Every change here also touches the domain's topology."""
+
+    async def add(self, repository: Repository) -> None:
+        """Raises Conflict when the domain has a repository of that name."""
+
+    async def get(self, domain_id: int, name: str) -> Repository | None: ...
+    async def by_id(self, repo_id: int) -> Repository | None: ...
+    async def describe(self, repo_id: int, description: str) -> None: ...
+    async def delete(self, repo_id: int) -> None:
+        """With its packages, edges, connection, policy and tags; also from others' upstream lists."""
+
+    async def page(self, where: RepositoryFilter, after: tuple[str, str, str] | None, limit: int) -> list[Repository]:
+        """By (name, domain name, domain owner) ascending, after that triple."""
+
+    async def edges(self, domain_id: int) -> dict[int, list[int]]:
+        """repository id -> its direct upstreams' ids in priority order."""
+
+    async def set_upstreams(self, repo_id: int, targets: Sequence[int]) -> None: ...
+    async def connections(self, domain_id: int) -> dict[int, str]:
+        """repository id -> the name of its external connection."""
+
+    async def connect(self, repo_id: int, connection: str | None) -> None:
+        """Set or (None) remove the external connection."""
+
+
+class Packages(Protocol):
+    async def get(self, repo_id: int, key: PackageKey) -> PackageRow | None: ...
+    async def across(self, repo_ids: Sequence[int], key: PackageKey) -> list[PackageRow]:
+        """The rows of one package in several repositories, in no order; one statement."""
+
+    async def touch(
+        self, repo_id: int, key: PackageKey, *, display: str, publish: Control, upstream: Control, now: int
+    ) -> PackageRow:
+        """Insert with these controls and seq 1, or seq + 1 (controls and display then stay).  Locks the row."""
+
+    async def bump(self, package_id: int) -> int:
+        """seq + 1; locks the row; returns the new seq."""
+
+    async def set_controls(self, package_id: int, publish: Control, upstream: Control) -> None:
+        """Also seq + 1."""
+
+    async def delete(self, package_id: int) -> None:
+        """With its versions, assets and tags."""
+
+    async def page(
+        self, repo_id: int, where: PackageFilter, after: tuple[str, str, str] | None, limit: int
+    ) -> list[PackageRow]:
+        """By (format, namespace or "", name) ascending, after that triple."""
+
+    async def tags(self, package_ids: Sequence[int]) -> dict[int, dict[str, str]]:
+        """package id -> tag -> canonical version; one statement."""
+
+    async def set_tag(self, package_id: int, tag: str, version: str) -> None: ...
+    async def drop_tag(self, package_id: int, tag: str) -> None: ...
+    async def search(
+        self, repo_ids: Sequence[int], format: str, text: str, after: tuple[str, str] | None, limit: int
+    ) -> list[PackageRow]:
+        """Packages with a Published version whose name or namespace contains text (any case),
+        by (namespace or "", name) ascending, each identity once."""
+
+
+class Versions(Protocol):
+    async def get(self, package_id: int, version: str) -> Version | None:
+        """With assets, by name."""
+
+    async def of(self, package_ids: Sequence[int]) -> list[Version]:
+        """Every version of some packages, with assets by name; two statements."""
+
+    async def page(
+        self, package_id: int, where: VersionFilter, after: tuple[str, str] | None, limit: int
+    ) -> list[Version]:
+        """Without assets and native.  order "version": by (sort, version) descending, after that pair.
+        order "published": by (published, sort) descending; the pair is then (str(published), sort)."""
+
+    async def latest_published(self, package_id: int) -> str | None:
+        """Display spelling of the most recently published version whose status is Published."""
+
+    async def add(self, version: Version, facts: Facts) -> None:
+        """With its assets.  Raises Conflict on a duplicate identity."""
+
+    async def change(
+        self,
+        version_id: int,
+        *,
+        status: Status | None = None,
+        revision: str | None = None,
+        native: bytes | None = None,
+        published: int | None = None,
+        origin: str | None = None,
+    ) -> None:
+        """Set what is not None.  (`origin` is reserved.)"""
+
+    async def set_facts(self, version_id: int, facts: Facts) -> None: ...
+    async def facts(self, version_id: int) -> Facts: ...
+    async def delete(self, version_id: int) -> None:
+        """With assets and facts."""
+
+    async def add_assets(self, version_id: int, assets: Sequence[Asset]) -> None: ...
+    async def drop_assets(self, version_id: int) -> None: ...
+    async def set_asset_native(self, version_id: int, name: str, native: bytes) -> None: ...
+    async def assets_page(self, version_id: int, after: str | None, limit: int) -> list[Asset]:
+        """By name ascending."""
+
+
+class Blobs(Protocol):
+    """The rows that decide which file stays (ARCHITECTURE section 5).
+
+    `domain_id` is always the domain of the assets that refer to it.
+    """
+
+    async def find(self, domain_id: int, sha256: str) -> Blob | None:
+        """The row, condemned or not."""
+
+    async def claim(self, domain_id: int, blob: Blob, now: int) -> Blob:
+        """Insert ours, or adopt the row that is there and clear `condemned`; return the row that holds now.
+        The caller drops its own file when the returned key is another's."""
+
+    async def replace(self, domain_id: int, lost_key: str, blob: Blob) -> Blob:
+        """Take over a row whose file was lost: set the key if it is still `lost_key`; return the row that holds."""
+
+    async def condemn(self, domain_id: int, now: int, limit: int) -> int:
+        """Mark live rows that no asset refers to; return how many."""
+
+    async def reap(self, domain_id: int, before: int, limit: int) -> list[Blob]:
+        """Delete rows condemned before that time and still unreferenced; return them, so that files can go."""
+
+    async def known(self, domain_id: int, keys: Sequence[str]) -> set[str]:
+        """Which of these file keys a row names."""
+
+    async def page(self, domain_id: int, after: str | None, limit: int) -> list[Blob]:
+        """Every row by sha256 ascending, for `check`."""
+
+
+class Policies(Protocol):
+    """Resource policies and resource tags, by ARN."""
+
+    async def get(self, arn: str) -> PolicyDocument | None: ...
+    async def put(self, policy: PolicyDocument, domain_id: int) -> None:
+        """Insert or replace; touches the domain's topology."""
+
+    async def delete(self, arn: str, domain_id: int) -> None: ...
+    async def resource_tags(self, arn: str) -> dict[str, str]: ...
+    async def set_resource_tags(self, arn: str, tags: Mapping[str, str]) -> None:
+        """Add or overwrite these."""
+
+    async def drop_resource_tags(self, arn: str, keys: Sequence[str]) -> None: ...
+
+
+class Listings(Protocol):
+    """Cached answers of external registries, one domain's copy per connection and package."""
+
+    async def get(self, domain_id: int, connection: str, key: PackageKey) -> CachedListing | None: ...
+    async def age(self, domain_id: int, connections: Sequence[str], key: PackageKey) -> dict[str, tuple[int, int]]:
+        """connection -> (fetched, changed), without the body; one statement."""
+
+    async def put(self, domain_id: int, connection: str, key: PackageKey, remote: Remote | None, fetched: int) -> None:
+        """Store content; `changed` becomes a number never used before for this row."""
+
+    async def fresh(self, domain_id: int, connection: str, key: PackageKey, fetched: int) -> None:
+        """The content still holds; only its age is new."""
+
+
+class Outbox(Protocol):
+    async def add(self, event: Event) -> None: ...
+    async def take(self, after: int, limit: int) -> list[Event]: ...
+    async def drop(self, upto: int) -> None: ...
+
+
+class Tx(Protocol):
+    """One transaction."""
+
+    identity: Identities
+    domains: Domains
+    repositories: Repositories
+    packages: Packages
+    versions: Versions
+    blobs: Blobs
+    policies: Policies
+    listings: Listings
+    outbox: Outbox
+
+
+Work = Callable[[Tx], Awaitable[T]]
+
+
+class Store(Protocol):
+    async def read(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """Run on a snapshot.  Raises Unavailable when the engine cannot answer."""
+
+    async def glance(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """A read of a few point look-ups; an embedded engine runs it in the loop."""
+
+    async def write(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """Run and commit durably; re-run up to 3 times on serialization failure or unique violation."""
+
+    def epoch(self) -> int | None:
+        """A number that differs whenever any process committed something since; None when unknowable."""
+
+
+# --- upstreams -------------------------------------------------------------------------------
+
+
+class Content(Protocol):
+    """An asset that can be served.  `source` is "local", "upstream:REPO" or "external:CONNECTION".
+
+    `path` is a complete local file when there is one.  `size` and `digests` may be unknown while a
+    flight without a declared size is under way.
+    """
+
+    size: int | None
+    digests: Mapping[str, str]
+    modified: int
+    source: str
+    path: Path | None
+
+    def read(self, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]: ...
+
+
+class HttpReply(Protocol):
+    status: int
+    headers: Mapping[str, str]
+    url: str  # after redirects
+
+    async def body(self, limit: int) -> bytes:
+        """Raises UpstreamUnavailable when it is longer, cut short or slow."""
+
+    def chunks(self) -> AsyncIterator[bytes]: ...
+
+
+class Http(Protocol):
+    """One external registry, with its credentials; nobody else opens a socket outwards.
+
+    Transport faults, time-outs and 5xx and 429 answers (after retries) raise UpstreamUnavailable.
+    Any other status is returned.
+    """
+
+    base: str
+
+    def get(self, url: str, headers: Mapping[str, str] | None = None) -> AbstractAsyncContextManager[HttpReply]:
+        """`url` may be relative to `base`.  Credentials go only to the base's own origin."""
+
+
+class Fetcher(Protocol):
+    """How a format reads its ecosystem's registries; `protocols/<format>/fetch.py`."""
+
+    async def listing(
+        self, http: Http, package: PackageKey, validators: Mapping[str, str]
+    ) -> Remote | NotModified | Absent:
+        """Raises UpstreamUnavailable for anything that is not clearly an answer."""
+
+    async def draft(
+        self, package: PackageKey, remote: Remote, version: RemoteVersion, files: Mapping[str, Staged | Blob]
+    ) -> Draft:
+        """The version as it will be retained; `files` are those fetched now.  May read staged files (off the loop).
+        The draft's assets are only those whose name is in `files` and whose value is Staged."""
+
+    def companions(self, version: RemoteVersion, asset: str) -> Sequence[RemoteFile]:
+        """Files that must be retained together with that one (PyPI: all of the version)."""
+
+
+class Resolver(Protocol):
+    """The search through a repository and its upstreams; upstreams/resolver.py."""
+
+    async def listing(self, repo: Repository, package: PackageKey) -> Listing:
+        """Merged over the chain.  An unknown package gives a listing without versions.
+        Raises UpstreamUnavailable only when a registry could not be asked and nothing is known."""
+
+    async def stamp(self, repo: Repository, package: PackageKey) -> Stamp:
+        """What listing() would be made from; refreshes external listings that are too old."""
+
+    async def open(self, repo: Repository, key: VersionKey, asset: str) -> Content:
+        """Find, retain where the guide says, and serve.  Raises ResourceNotFound, UpstreamUnavailable."""
+
+    async def reachable(self, repo: Repository, key: VersionKey) -> str | None:
+        """Where above this repository that version can be had ("upstream:R", "external:C"), else None.
+        An external registry that cannot be asked counts as not having it (guide: publishing goes on)."""
+
+    async def search(
+        self, repo: Repository, format: str, text: str, after: tuple[str, str] | None, limit: int
+    ) -> list[PackageRow]: ...

@@ -1,0 +1,25 @@
+"""What every operation and every adapter works with, put together once by `registry.app`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from registry.core.arns import Arns
+from registry.core.ports import BlobStore, Clock, Resolver, Store
+from registry.core.types import FormatInfo, Quotas
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The drivers and tables of one server.  `blobs(domain_id)` hands out one domain's files."""
+
+    store: Store
+    blobs: Callable[[int], BlobStore]
+    resolver: Resolver
+    clock: Clock
+    arns: Arns
+    formats: Mapping[str, FormatInfo]
+    quotas: Quotas
+    connections: Mapping[str, str]
+    """External connection name -> format name, built-in and configured."""

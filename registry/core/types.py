@@ -1,0 +1,485 @@
+"""Coordinates and records: the nouns of the registry as frozen values.
+
+Names follow the CodeArtifact service model.
+Times are integers, milliseconds since the Unix epoch, UTC.
+A value of these types is already valid: parse at the edge, then stop checking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+Control = Literal["ALLOW", "BLOCK"]
+OriginType = Literal["INTERNAL", "EXTERNAL"]
+
+
+class Status(StrEnum):
+    """Package version status, as in the guide's chapter "Update package version status"."""
+
+    PUBLISHED = "Published"
+    UNFINISHED = "Unfinished"
+    UNLISTED = "Unlisted"
+    ARCHIVED = "Archived"
+    DISPOSED = "Disposed"
+    DELETED = "Deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class DomainKey:
+    """A domain, as clients name it."""
+
+    owner: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RepoKey:
+    """A repository, as clients name it."""
+
+    domain: DomainKey
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackageKey:
+    """A package's identity within a repository: canonical spelling, namespace None when it has none."""
+
+    format: str
+    namespace: str | None
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionKey:
+    """A version's identity: canonical spelling."""
+
+    package: PackageKey
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """The four digests of a stored file, lower-case hex."""
+
+    md5: str
+    sha1: str
+    sha256: str
+    sha512: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A stored file of one domain.  Its identity is the sha256; `key` names its file in the blob store."""
+
+    digests: Digests
+    size: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A file that has arrived whole but is not yet durable.  `path` is a local file that readers may open."""
+
+    digests: Digests
+    size: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class BlobStat:
+    """What a walk over a blob store tells of one file."""
+
+    key: str
+    size: int
+    modified: int
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A domain's row.  `topology` grows whenever its repositories, edges, connections or policies change."""
+
+    id: int
+    key: DomainKey
+    created: int
+    encryption_key: str
+    topology: int
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository's row."""
+
+    id: int
+    domain_id: int
+    key: RepoKey
+    description: str
+    administrator: str
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One repository of a search chain, with the name of its external connection if it has one."""
+
+    repository: Repository
+    connection: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How a version came into the domain: published into `repository`, or fetched through `connection`."""
+
+    type: OriginType
+    repository: str | None = None
+    connection: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class License:
+    """A license as the service model has it."""
+
+    name: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """One dependency as ListPackageVersionDependencies shows it."""
+
+    namespace: str | None
+    package: str
+    type: str
+    requirement: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the control plane shows of a version; filled by the format's parser."""
+
+    display: str = ""
+    summary: str = ""
+    homepage: str = ""
+    source: str = ""
+    licenses: tuple[License, ...] = ()
+    readme: str | None = None
+    dependencies: tuple[Dependency, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PackageRow:
+    """A package of one repository.
+
+    `seq` grows with every change to the package: it is the event sequence number, the row lock of a
+    publish and the ETag of its indexes.  `publish` and `upstream` are its origin controls.
+    """
+
+    id: int
+    repo_id: int
+    key: PackageKey
+    display: str
+    seq: int
+    publish: Control
+    upstream: Control
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file of a version.  `native` is the format's own metadata of this file, as bytes."""
+
+    name: str
+    blob: Blob
+    native: bytes = b""
+    uploaded: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of a package of one repository, with its assets; facts are read apart.
+
+    `key.version` is the canonical spelling, `display` what is shown.
+    `native` is the format's own metadata with every base URL left open.
+    `sort` orders versions of the format as text.
+    """
+
+    id: int
+    package_id: int
+    key: VersionKey
+    display: str
+    status: Status
+    revision: str
+    origin: Origin
+    published: int
+    sort: str
+    native: bytes
+    assets: tuple[Asset, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DraftAsset:
+    """A file of a version that is about to be published or retained.  A Blob is one that the domain has already."""
+
+    name: str
+    staged: Staged | Blob
+    native: bytes = b""
+    uploaded: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A version as a client or an upstream registry presents it, parsed and checked against its files.
+
+    `finish` False leaves (or makes) the version Unfinished.
+    `exists` says what an existing version means: "conflict" (single-shot formats; identical files succeed),
+    "add" (further assets join it).  An asset of the same name with other bytes is always a conflict.
+    """
+
+    key: VersionKey
+    display: str
+    native: bytes
+    facts: Facts
+    assets: tuple[DraftAsset, ...]
+    tags: Mapping[str, str] = field(default_factory=dict)
+    finish: bool = True
+    exists: Literal["conflict", "add"] = "conflict"
+    published: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedFile:
+    """A file in a listing.  `digests` are those declared by whoever published it, by names like "sha256"."""
+
+    name: str
+    size: int | None
+    digests: Mapping[str, str]
+    native: bytes = b""
+    uploaded: int = 0
+    url: str = ""  # where an external registry keeps it; empty for stored files
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A version in a listing.  `source` is "local", "upstream:REPO" or "external:CONNECTION"."""
+
+    version: str
+    display: str
+    status: Status
+    native: bytes
+    files: tuple[ListedFile, ...]
+    published: int
+    sort: str
+    source: str = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a repository shows of a package, its upstreams merged in, ascending by the format's order.
+
+    `versions` holds what lists show (Published); `unlisted` what can be fetched but is not shown.
+    `stale` says that an external registry could not be asked and older knowledge is shown.
+    """
+
+    package: PackageKey
+    display: str
+    versions: tuple[Listed, ...]
+    unlisted: tuple[Listed, ...]
+    tags: Mapping[str, str]
+    stamp: Stamp
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What an index was made from.  Equal `value` means an equal index; after `expires` (ms) ask again."""
+
+    value: Hashable
+    expires: int | None = None
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file that an external registry offers.  `url` is absolute; `digests` as the registry declares them."""
+
+    name: str
+    url: str
+    size: int | None
+    digests: dict[str, str]
+    native: bytes = b""
+    uploaded: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteVersion:
+    """A version that an external registry offers, in our own native form."""
+
+    version: str
+    display: str
+    native: bytes
+    published: int | None
+    files: tuple[RemoteFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """An external registry's listing of one package.  `validators` are the request headers of a revalidation."""
+
+    display: str
+    versions: tuple[RemoteVersion, ...]
+    tags: dict[str, str]
+    validators: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class NotModified:
+    """The external registry says that what we have still holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The external registry says, in so many words, that there is no such thing."""
+
+
+@dataclass(frozen=True, slots=True)
+class CachedListing:
+    """An external listing as stored.  `remote` is None for "not there"; `changed` grows when its content does."""
+
+    remote: Remote | None
+    fetched: int
+    changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change to a version by its format's own means (deprecate, yank, unlist)."""
+
+    native: Callable[[bytes], bytes] | None = None
+    status: Status | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: an IAM user of an account.
+
+    `token_domain` is the id of the domain that the presented authorization token is good for,
+    None for a signed request.
+    """
+
+    account: str
+    arn: str
+    user_id: str
+    name: str
+    token_domain: int | None = None
+    session: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A change to a package version, as the guide's chapter on EventBridge has it."""
+
+    id: int
+    account: str
+    time: int
+    detail: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class FormatInfo:
+    """What the core may know of a format: data and pure functions.
+
+    `canonical(namespace, name)` and `canonical_version(text)` raise ValueError for what the format refuses.
+    `sort(canonical version)` is a text whose order is the format's version order.
+    `grows`: a Published version may gain assets.  `merges_files`: files of a version are merged over hops.
+    `publish`: the IAM actions that publishing needs.  `connections`: names of the built-in connections.
+    `tag_latest`: the tag that names the default version, or None.
+    """
+
+    name: str
+    canonical: Callable[[str | None, str], tuple[str | None, str]]
+    canonical_version: Callable[[str], str]
+    sort: Callable[[str], str]
+    grows: bool = False
+    merges_files: bool = False
+    namespace_required: bool = False
+    upstreams: bool = True
+    publish: tuple[str, ...] = ("PublishPackageVersion",)
+    connections: tuple[str, ...] = ()
+    tag_latest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An IAM user."""
+
+    account: str
+    name: str
+    path: str
+    id: str
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """An access key; `secret` is sealed under the master key."""
+
+    id: str
+    account: str
+    user: str
+    secret: bytes
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDocument:
+    """A resource policy as stored."""
+
+    arn: str
+    document: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackageFilter:
+    """Which packages a list shows; None filters nothing."""
+
+    format: str | None = None
+    namespace_prefix: str | None = None
+    name_prefix: str | None = None
+    publish: Control | None = None
+    upstream: Control | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionFilter:
+    """Which versions a list shows, and in which order: "version" (newest first) or "published"."""
+
+    status: Status | None = None
+    origin: OriginType | None = None
+    order: Literal["version", "published"] = "version"
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryFilter:
+    """Which repositories a list shows."""
+
+    domain_id: int | None = None
+    prefix: str | None = None
+    administrator: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """Limits of the guide's chapter "Quotas", adjustable; sizes in bytes."""
+
+    domains_per_account: int = 10
+    repositories_per_domain: int = 1000
+    direct_upstreams: int = 10
+    upstreams_searched: int = 25
+    assets_per_version: int = 150
+    asset_bytes: int = 5 * 1024**3
+    tags: int = 50
+    policy_bytes: int = 20_480
