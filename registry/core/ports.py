@@ -416,6 +416,12 @@ class Resolver(Protocol):
         """Where above this repository that version can be had ("upstream:R", "external:C"), else None.
         An external registry that cannot be asked counts as not having it (guide: publishing goes on)."""
 
+    async def secure(self, repo: Repository, key: VersionKey) -> Repository | None:
+        """The first repository of the chain (`repo` itself included) that holds this version in any status.
+        One that only an external registry has is fetched whole into the connection's repository first
+        (and not into `repo`).  None when it is nowhere.  Raises UpstreamUnavailable.
+        For CopyPackageVersions with includeFromUpstream."""
+
     async def search(
         self, repo: Repository, format: str, text: str, after: tuple[str, str] | None, limit: int
     ) -> list[PackageRow]: ...
