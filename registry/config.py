@@ -1,0 +1,297 @@
+"""Settings: packyard.toml and the environment become one frozen Config.
+
+Source: docs/operations/settings.md.  Each key `section.key` is also the environment variable PACKYARD_SECTION_KEY, which wins over
+the file.  A key that is not known is an error that names it and the nearest known one, so that a misspelt
+setting never passes for a set one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from registry.core.types import Quotas
+
+
+class ConfigError(Exception):
+    """A setting is unknown or wrong; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """Where and how the server listens.  Times in seconds, sizes in bytes."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    base_url: str = ""
+    workers: int = 1
+    tls_certificate: str = ""
+    tls_key: str = ""
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    header_bytes: int = 65_536
+    header_timeout: int = 20
+    body_timeout: int = 60
+    write_timeout: int = 120
+    idle_timeout: int = 65
+    drain_timeout: int = 30
+    index_cache_bytes: int = 128 * 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class AwsConfig:
+    """The region and the first account of this server."""
+
+    region: str = "us-west-2"
+    account: str = "111122223333"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountConfig:
+    """A further account, made at start if absent, with an IAM user `admin` who has this access key."""
+
+    id: str
+    access_key_id: str = ""
+    secret_access_key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StorageConfig:
+    """Where metadata and files live; `database` and `blobs` empty means SQLite and files under `data`."""
+
+    data: str = "./data"
+    database: str = ""
+    blobs: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamsConfig:
+    """How external registries are asked.  Seconds."""
+
+    listing_age: int = 60
+    negative_age: int = 10
+    connect_timeout: int = 10
+    read_timeout: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsConfig:
+    """`public`: /metrics answers without credentials."""
+
+    public: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionConfig:
+    """An external connection's address.  `format` None: as the built-in catalog has that name.
+
+    `password_env` and `token_env` name environment variables.  `url` may hold user information.
+    """
+
+    url: str = field(repr=False)
+    format: str | None = None
+    username: str = ""
+    password_env: str = ""
+    token_env: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every setting of one server."""
+
+    server: ServerConfig = ServerConfig()
+    aws: AwsConfig = AwsConfig()
+    accounts: tuple[AccountConfig, ...] = ()
+    quotas: Quotas = Quotas()
+    storage: StorageConfig = StorageConfig()
+    upstreams: UpstreamsConfig = UpstreamsConfig()
+    connections: Mapping[str, ConnectionConfig] = field(default_factory=dict)
+    metrics: MetricsConfig = MetricsConfig()
+
+    @property
+    def data(self) -> Path:
+        """The data directory."""
+        return Path(self.storage.data)
+
+
+SECTIONS: Mapping[str, type[Any]] = {
+    "server": ServerConfig,
+    "aws": AwsConfig,
+    "quotas": Quotas,
+    "storage": StorageConfig,
+    "upstreams": UpstreamsConfig,
+    "metrics": MetricsConfig,
+}
+TABLES = ("accounts", "connections")
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """Read the file (if any), lay the environment over it, check everything.  Raises ConfigError."""
+    return parse(_read(path) if path is not None else {}, environ)
+
+
+def parse(document: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
+    """A Config from a parsed TOML document and the environment.  Raises ConfigError."""
+    known = (*SECTIONS, *TABLES)
+    for name in document:
+        if name not in known:
+            raise ConfigError(_unknown(f"[{name}]", [f"[{each}]" for each in known]))
+    document = {**document, **_tables_of(environ)}
+    sections = {name: _section(name, cls, document.get(name, {}), environ) for name, cls in SECTIONS.items()}
+    config = Config(
+        **sections,
+        accounts=_accounts(document.get("accounts", [])),
+        connections=_connections(document.get("connections", {})),
+    )
+    _check(config)
+    return config
+
+
+def override(config: Config, *, host: str | None, port: int | None, data: str | None, workers: int | None) -> Config:
+    """Lay the command line's options over a Config."""
+    server: dict[str, Any] = {k: v for k, v in (("host", host), ("port", port), ("workers", workers)) if v is not None}
+    changed = replace(
+        config,
+        server=replace(config.server, **server),
+        storage=replace(config.storage, data=data) if data is not None else config.storage,
+    )
+    _check(changed)
+    return changed
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as err:
+        raise ConfigError(f"The settings file {path} cannot be read: {err.strerror}") from err
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+        raise ConfigError(f"The settings file {path} is not valid TOML: {err}") from err
+
+
+def _tables_of(environ: Mapping[str, str]) -> dict[str, Any]:
+    """PACKYARD_ACCOUNTS and PACKYARD_CONNECTIONS hold a TOML value on one line."""
+    tables = {}
+    for name in TABLES:
+        text = environ.get(f"PACKYARD_{name.upper()}")
+        if text:
+            try:
+                tables[name] = tomllib.loads(f"value = {text}")["value"]
+            except tomllib.TOMLDecodeError as err:
+                raise ConfigError(f"PACKYARD_{name.upper()} is not a TOML value: {err}") from err
+    return tables
+
+
+def _section(name: str, cls: type[Any], table: Any, environ: Mapping[str, str]) -> Any:
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"[{name}] must be a table")
+    known = {each.name: each for each in fields(cls)}
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in known:
+            raise ConfigError(_unknown(f"{name}.{key}", [f"{name}.{each}" for each in known]))
+        values[key] = _typed(f"{name}.{key}", value, known[key].default)
+    prefix = f"PACKYARD_{name.upper()}_"
+    for variable, text in environ.items():
+        if variable.startswith(prefix):
+            key = variable.removeprefix(prefix).lower()
+            if key not in known:
+                raise ConfigError(_unknown(variable, [prefix + each.upper() for each in known]))
+            values[key] = _from_text(variable, text, known[key].default)
+    return cls(**values)
+
+
+def _typed(name: str, value: Any, default: object) -> Any:
+    """The value, when it has the default's type."""
+    if isinstance(default, bool):
+        wanted, fits = "true or false", isinstance(value, bool)
+    elif isinstance(default, int):
+        wanted, fits = "a whole number, not negative", type(value) is int and value >= 0
+    elif isinstance(default, tuple):
+        wanted, fits = "a list of strings", isinstance(value, list) and all(isinstance(each, str) for each in value)
+        value = tuple(value) if fits else value
+    else:
+        wanted, fits = "a string", isinstance(value, str)
+    if not fits:
+        raise ConfigError(f"{name} must be {wanted}, not {value!r}")
+    return value
+
+
+def _from_text(name: str, text: str, default: object) -> Any:
+    if isinstance(default, bool):
+        word = text.strip().lower()
+        if word not in ("true", "false", "1", "0"):
+            raise ConfigError(f"{name} must be true or false, not {text!r}")
+        return word in ("true", "1")
+    if isinstance(default, int):
+        return _typed(name, int(text) if text.strip().isdecimal() else text, default)
+    if isinstance(default, tuple):
+        return tuple(each.strip() for each in text.split(",") if each.strip())
+    return text
+
+
+def _accounts(tables: Any) -> tuple[AccountConfig, ...]:
+    if not isinstance(tables, list):
+        raise ConfigError("accounts must be a list of tables: [[accounts]]")
+    accounts = tuple(_record("accounts", AccountConfig, each, "id") for each in tables)
+    for account in accounts:
+        _account_id("accounts.id", account.id)
+        if bool(account.access_key_id) != bool(account.secret_access_key):
+            raise ConfigError(f"accounts: {account.id} needs both access_key_id and secret_access_key, or neither")
+    return accounts
+
+
+def _connections(table: Any) -> dict[str, ConnectionConfig]:
+    if not isinstance(table, Mapping):
+        raise ConfigError("[connections] must be a table")
+    connections = {}
+    for name, value in table.items():
+        entry = {"url": value} if isinstance(value, str) else value
+        connection: ConnectionConfig = _record(f"connections.{name!r}", ConnectionConfig, entry, "url")
+        if urlsplit(connection.url).scheme not in ("http", "https") or not urlsplit(connection.url).hostname:
+            raise ConfigError(f"connections.{name!r}.url must be an http or https address")
+        connections[name] = connection
+    return connections
+
+
+def _record(name: str, cls: type[Any], entry: Any, required: str) -> Any:
+    if not isinstance(entry, Mapping):
+        raise ConfigError(f"{name} must be a table")
+    known = [each.name for each in fields(cls)]
+    for key, value in entry.items():
+        if key not in known:
+            raise ConfigError(_unknown(f"{name}.{key}", [f"{name}.{each}" for each in known]))
+        if not isinstance(value, str):
+            raise ConfigError(f"{name}.{key} must be a string, not {value!r}")
+    if required not in entry:
+        raise ConfigError(f"{name} needs the key {required}")
+    return cls(**entry)
+
+
+def _check(config: Config) -> None:
+    server = config.server
+    _account_id("aws.account", config.aws.account)
+    if not 0 <= server.port <= 65_535:
+        raise ConfigError(f"server.port must be at most 65535, not {server.port}")
+    if server.workers < 1:
+        raise ConfigError("server.workers must be at least 1")
+    if bool(server.tls_certificate) != bool(server.tls_key):
+        raise ConfigError("server.tls_certificate and server.tls_key must be set together")
+    if server.base_url and urlsplit(server.base_url).scheme not in ("http", "https"):
+        raise ConfigError(f"server.base_url must be an http or https address, not {server.base_url!r}")
+    for name in ("database", "blobs"):
+        if getattr(config.storage, name):
+            raise ConfigError(f"storage.{name}: this version stores in SQLite and files only; leave it empty")
+
+
+def _account_id(name: str, value: str) -> None:
+    if len(value) != 12 or not (value.isascii() and value.isdecimal()):
+        raise ConfigError(f"{name} must be twelve digits, not {value!r}")
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+    return f"Unknown setting {name}; the nearest known one is {nearest[0]}"
