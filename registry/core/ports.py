@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from registry.core.types import (
     Absent,
@@ -399,6 +399,15 @@ class Fetcher(Protocol):
         """Files that must be retained together with that one (PyPI: all of the version)."""
 
 
+@runtime_checkable
+class Sidecars(Protocol):
+    """What a Fetcher may offer besides: documents that go with a file but are no assets (PyPI: `.metadata`)."""
+
+    def sidecar(self, version: RemoteVersion, asset: str) -> RemoteFile | None:
+        """Where the registry keeps the document of that name.  Resolver.open() serves it, checked against its
+        declared digest if there is one, and never retains anything for it.  None: there is no such document."""
+
+
 class Resolver(Protocol):
     """The search through a repository and its upstreams; upstreams/resolver.py."""
 
@@ -409,8 +418,11 @@ class Resolver(Protocol):
     async def stamp(self, repo: Repository, package: PackageKey) -> Stamp:
         """What listing() would be made from; refreshes external listings that are too old."""
 
-    async def open(self, repo: Repository, key: VersionKey, asset: str) -> Content:
-        """Find, retain where the guide says, and serve.  Raises ResourceNotFound, UpstreamUnavailable."""
+    async def open(self, repo: Repository, key: VersionKey, asset: str, *, retain: bool = True) -> Content:
+        """Find, retain where the guide says, and serve.  Raises ResourceNotFound, UpstreamUnavailable.
+        `retain` False: only read what some repository of the chain has stored (its metadata is wanted);
+        retains nothing; ResourceNotFound where only an external registry has it.
+        An asset that no hop has may be a sidecar of its version (see Sidecars): served, never retained."""
 
     async def reachable(self, repo: Repository, key: VersionKey) -> str | None:
         """Where above this repository that version can be had ("upstream:R", "external:C"), else None.

@@ -396,6 +396,9 @@ class FormatInfo:
     `grows`: a Published version may gain assets.  `merges_files`: files of a version are merged over hops.
     `publish`: the IAM actions that publishing needs.  `connections`: names of the built-in connections.
     `tag_latest`: the tag that names the default version, or None.
+    `asset_name(name)` raises ValueError for an asset name that the format refuses (PublishPackageVersion).
+    `refresh(stored, remote)`: native metadata of a retained file, brought up to date with what its registry
+    says of it now (PyPI: yanked marks); None leaves the stored one.
     """
 
     name: str
@@ -409,6 +412,8 @@ class FormatInfo:
     publish: tuple[str, ...] = ("PublishPackageVersion",)
     connections: tuple[str, ...] = ()
     tag_latest: str | None = None
+    asset_name: Callable[[str], None] | None = None
+    refresh: Callable[[bytes, bytes], bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,8 @@ class RepoView:
         """The package with its upstreams merged in; without versions when unknown.  Needs ReadFromRepository."""
         raise NotImplementedError
 
-    async def open(self, key: VersionKey, asset: str) -> Content:
-        """An asset, retained as the guide says.  Needs ReadFromRepository."""
+    async def open(self, key: VersionKey, asset: str, *, retain: bool = True) -> Content:
+        """An asset, retained as the guide says (not with `retain` False).  Needs ReadFromRepository."""
         raise NotImplementedError
 
     async def may_publish(self, package: PackageKey) -> None:
