@@ -178,7 +178,7 @@ class Packages(Protocol):
         """seq + 1; locks the row; returns the new seq."""
 
     async def set_controls(self, package_id: int, publish: Control, upstream: Control) -> None:
-        """Also seq + 1."""
+        """Also seq + 1, and `configured` becomes true (touch() leaves it false)."""
 
     async def delete(self, package_id: int) -> None:
         """With its versions, assets and tags."""

@@ -23,3 +23,5 @@ class Services:
     quotas: Quotas
     connections: Mapping[str, str]
     """External connection name -> format name, built-in and configured."""
+    page_key: bytes = b""
+    """Signs page tokens; the same on every process and after a restart."""

@@ -185,6 +185,8 @@ class PackageRow:
     publish: Control
     upstream: Control
     created: int
+    configured: bool = False
+    """The controls were set by an owner (PutPackageOriginConfiguration), not by the first arrival."""
 
 
 @dataclass(frozen=True, slots=True)
