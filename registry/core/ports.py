@@ -259,8 +259,14 @@ class Blobs(Protocol):
     async def replace(self, domain_id: int, lost_key: str, blob: Blob) -> Blob:
         """Take over a row whose file was lost: set the key if it is still `lost_key`; return the row that holds."""
 
+    async def adopt(self, domain_id: int, sha256: str) -> Blob | None:
+        """Lock the row that is there, clear `condemned` and return it; None when there is none."""
+
     async def condemn(self, domain_id: int, now: int, limit: int) -> int:
         """Mark live rows that no asset refers to; return how many."""
+
+    async def examine(self, domain_id: int, now: int, limit: int) -> tuple[int, int]:
+        """One short step of condemn: (rows looked at, rows condemned).  (0, _) when nothing is left to look at."""
 
     async def reap(self, domain_id: int, before: int, limit: int) -> list[Blob]:
         """Delete rows condemned before that time and still unreferenced; return them, so that files can go."""
