@@ -140,7 +140,7 @@ async def _place_each(
 
 
 async def _drop_losers(store: Store, blobs: BlobStore, claims: Claims) -> None:
-    """Delete those of our own files that no row names.  A failure here is not the publisher's: the sweep comes later."""
+    """Delete those of our own files that no row names; what fails here is left to the sweep."""
     own = {claim.blob.key for claim in claims.items if claim.own}
     if not own:
         return
