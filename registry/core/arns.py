@@ -5,9 +5,15 @@ Forms: guide chapter "Security / IAM", table of resource types.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from registry.core.types import DomainKey, PackageKey, RepoKey
+
+_TAGGABLE = re.compile(
+    r"arn:(?P<partition>[a-z\-]+):codeartifact:(?P<region>[a-z0-9\-]+):(?P<owner>[0-9]{12}):"
+    r"(?:domain/(?P<domain>[^/]+)|repository/(?P<of>[^/]+)/(?P<repo>[^/]+))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,14 @@ class Arns:
             f"arn:{self.partition}:codeartifact:{self.region}:{d.owner}:package/"
             f"{d.name}/{repo.name}/{key.format}/{key.namespace or ''}/{key.name}"
         )
+
+    def parse(self, text: str) -> DomainKey | RepoKey:
+        """The domain or repository that an ARN of this server names.  Raises ValueError for any other text."""
+        match = _TAGGABLE.fullmatch(text)
+        if match is None or match["partition"] != self.partition or match["region"] != self.region:
+            raise ValueError(f"'{text}' is not the ARN of a domain or a repository of this server")
+        domain = DomainKey(match["owner"], match["domain"] or match["of"])
+        return domain if match["repo"] is None else RepoKey(domain, match["repo"])
 
 
 def user(account: str, path: str, name: str) -> str:
