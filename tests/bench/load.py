@@ -121,3 +121,14 @@ def write(base: str, uploads: Sequence[Upload], *, connections: int) -> Rate:
         size / took / 1e6,
         len(bad),
     )
+
+
+def crowd(url: str, headers: Mapping[str, str], clients: int) -> float:
+    """Ask for one URL from many clients at the same moment; seconds until all have it whole."""
+    parts = urlsplit(url)
+    upload = Upload("GET", parts.path, headers, b"")
+    began = time.perf_counter()
+    base = f"{parts.scheme}://{parts.netloc}"
+    if write(base, [upload] * clients, connections=clients).failed:
+        raise RuntimeError(f"a client failed at {base}")
+    return time.perf_counter() - began

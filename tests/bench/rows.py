@@ -265,10 +265,54 @@ def many_packages(scratch: Path, seconds: float) -> Iterator[Table]:
     yield table
 
 
+def connections(scratch: Path, seconds: float) -> Iterator[Table]:
+    one = Table(
+        "10 KB tarballs through a connection, one by one", ("server", "first fetch, median ms", "second, median ms")
+    )
+    hits = Table("a stored 10 KB tarball through a connection, 16 connections", ("server", "requests/s", "p99 ms"))
+    crowd = Table("50 clients ask for one uncached 20 MB file", ("server", "fetches from the source", "seconds"))
+    count = 100
+    with servers.packyard(scratch, "source") as source, servers.counter(scratch, source) as nginx:
+        path = path_of(source.endpoint("npm"))
+        uploads = [packages.npm_publish(path, f"up-{n}", "1.0.0", 10_000, source.bearer) for n in range(count)]
+        uploads.append(packages.npm_publish(path, "crowd", "1.0.0", 20_000_000, source.bearer))
+        if load.write(source.process.url, uploads, connections=4).failed:
+            raise RuntimeError("a publish failed at the source")
+        upstream = f"{nginx.url}{path}"
+        with (
+            servers.packyard(scratch, upstream=upstream) as pack,
+            servers.verdaccio(scratch, upstream=upstream) as verd,
+            servers.nginx(scratch, proxy_to=f"{nginx.url}/") as cache,
+        ):
+            places = (
+                ("packyard", pack.endpoint("npm"), pack.bearer),
+                ("verdaccio", f"{verd.url}/", {}),
+                ("nginx cache", f"{cache.url}/cached{path}", {}),
+            )
+            one.add("the source itself", _one_by_one(f"{nginx.url}{path}", {}, count), "")
+            for name, base, headers in places:
+                one.add(name, _one_by_one(base, headers, count), _one_by_one(base, headers, count))
+                rate = load.read(f"{base}up-1/-/up-1-1.0.0.tgz", connections=16, seconds=seconds, headers=headers)
+                hits.add(name + (" FAILED" if rate.failed else ""), rate.per_second, rate.p99_ms)
+                before = servers.asked(scratch, "/crowd-1.0.0.tgz")
+                took = load.crowd(f"{base}crowd/-/crowd-1.0.0.tgz", headers, 50)
+                crowd.add(name, servers.asked(scratch, "/crowd-1.0.0.tgz") - before, took)
+    yield one
+    yield hits
+    yield crowd
+
+
+def _one_by_one(base: str, headers: Mapping[str, str], count: int) -> float:
+    uploads = [load.Upload("GET", f"{path_of(base)}up-{n}/-/up-{n}-1.0.0.tgz", headers, b"") for n in range(count)]
+    rate = load.write(base, uploads, connections=1)
+    return rate.median_ms if not rate.failed else float("nan")
+
+
 SECTIONS: Mapping[str, Callable[[Path, float], Iterable[Table]]] = {
     "metadata": npm_metadata,
     "simple": simple_pages,
     "files": files,
     "publish": publishing,
+    "connections": connections,
     "many": many_packages,
 }

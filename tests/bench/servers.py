@@ -119,6 +119,39 @@ def nginx(scratch: Path, *, proxy_to: str | None = None, bearer: Mapping[str, st
 
 
 @contextlib.contextmanager
+def counter(scratch: Path, source: Packyard) -> Iterator[Process]:
+    """nginx in front of a source, adding its token and logging each request at once: see `asked`."""
+    folder = scratch / "counter"
+    folder.mkdir()
+    port = free_port()
+    (folder / "nginx.conf").write_text(f"""
+      user root; worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/error.log;
+      events {{ worker_connections 1024; }}
+      http {{
+        log_format path "$request_method $uri $status"; access_log {folder}/access.log path; proxy_max_temp_file_size 0;
+        client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
+        uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
+        server {{
+          listen 127.0.0.1:{port};
+          location / {{
+            proxy_pass {source.process.url}; proxy_set_header Host $http_host; proxy_http_version 1.1;
+            proxy_set_header Connection ""; proxy_set_header Authorization "Bearer {source.token}";
+          }}
+        }}
+      }}""")
+    binary = shutil.which("nginx") or "/usr/sbin/nginx"
+    command = [binary, "-e", str(folder / "error.log"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
+    with process("counter", command, f"http://127.0.0.1:{port}", cwd=folder) as running:
+        yield running
+
+
+def asked(scratch: Path, path: str) -> int:
+    """How often the source was asked for paths that end like this."""
+    lines = (scratch / "counter" / "access.log").read_text().splitlines()
+    return sum(line.split()[1].endswith(path) for line in lines)
+
+
+@contextlib.contextmanager
 def verdaccio(scratch: Path, *, upstream: str | None = None) -> Iterator[Process]:
     """Verdaccio with anonymous publishing, which spares it the check of a token."""
     folder = scratch / "verdaccio"
