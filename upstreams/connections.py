@@ -29,13 +29,13 @@ class Connection:
 
 def _npm() -> str:
     """The download address of a package starts with the registry's root."""
-    address: str = purl2url.get_download_url("pkg:npm/name@1")
+    address: str = purl2url.get_download_url("pkg:npm/name@1")  # type: ignore[no-untyped-call]
     return address.removesuffix("name/-/name-1.tgz")
 
 
 def _of_page(purl: str) -> str:
     """The root of the host that shows a package's page."""
-    parts = urlsplit(purl2url.get_repo_url(purl))
+    parts = urlsplit(purl2url.get_repo_url(purl))  # type: ignore[no-untyped-call]
     return f"{parts.scheme}://{parts.netloc}/"
 
 

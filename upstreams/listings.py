@@ -1,0 +1,200 @@
+"""What external registries say of a package, remembered for a while.
+
+A listing is served without asking for `listing_age` seconds, a "not there" for `negative_age`.  Then it is
+asked for again with its validators.  When the registry cannot be asked, an older listing is served as stale;
+an older "not there" is not: could not ask is never not there.  One request at a time per package and
+connection, owned by the server and shared by everyone who waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from registry.config import UpstreamsConfig
+from registry.core.errors import RegistryError, UpstreamUnavailable
+from registry.core.ports import Clock, Fetcher, Http, Store
+from registry.core.types import Absent, CachedListing, NotModified, PackageKey, Remote, RemoteVersion
+from upstreams.connections import Connection
+from upstreams.reply import Broken
+from upstreams.tasks import Tasks
+
+_RECHECK = 2_000
+"""Milliseconds within which a client that names something unknown does not make us ask again."""
+_PAUSE = 1_000
+"""Milliseconds after a failure within which the same package is not asked for again."""
+_PATIENCE = 5.0
+"""Seconds that a client waits for a refresh while there is an older listing that it could have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An external listing: None when the registry said that there is no such package.
+
+    `stale`: the registry could not be asked.  `expires` (ms) is when to ask again.
+    """
+
+    remote: Remote | None
+    changed: int
+    expires: int
+    stale: bool = False
+
+    def version(self, version: str) -> RemoteVersion | None:
+        if self.remote is None:
+            return None
+        return next((each for each in self.remote.versions if each.version == version), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    domain_id: int
+    connection: str
+    package: PackageKey
+
+
+class ExternalListings:
+    """The cached listings of every domain."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        settings: UpstreamsConfig,
+        tasks: Tasks,
+        fetchers: Mapping[str, Fetcher],
+        http: Callable[[Connection], Http],
+        patience: float = _PATIENCE,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._positive = settings.listing_age * 1000
+        self._negative = settings.negative_age * 1000
+        self._tasks = tasks
+        self._fetchers = fetchers
+        self._http = http
+        self._patience = patience
+        self._asking: dict[_Key, asyncio.Task[Known]] = {}
+        self._failed: dict[_Key, tuple[int, UpstreamUnavailable]] = {}
+
+    async def get(self, domain_id: int, connection: Connection, package: PackageKey, *, refresh: bool = False) -> Known:
+        """The listing, young enough or asked for again.  `refresh` asks at once, though not all the time.
+
+        Raises UpstreamUnavailable when the registry cannot be asked and no listing is known.
+        """
+        key = _Key(domain_id, connection.name, package)
+        task = self._asking.get(key)
+        if task is None:
+            had = await self._store.glance(lambda tx: tx.listings.get(domain_id, connection.name, package))
+            known = self.judged(had, refresh=refresh)
+            if known is not None:
+                return known
+            known = self._recently_failed(key, had)
+            if known is not None:
+                return known
+            task = self._asking.get(key) or self._ask(key, connection, had)
+        return await self._waited(key, task)
+
+    def judged(self, had: CachedListing | None, *, refresh: bool = False) -> Known | None:
+        """What is stored, when it is young enough."""
+        if had is None:
+            return None
+        age = self._clock.now() - had.fetched
+        limit = self._positive if had.remote is not None else self._negative
+        if refresh:
+            limit = min(limit, _RECHECK)
+        if not -limit <= age < limit:  # a clock that was set back must not keep a listing for ever
+            return None
+        return Known(had.remote, had.changed, had.fetched + limit)
+
+    def _recently_failed(self, key: _Key, had: CachedListing | None) -> Known | None:
+        """While a failure is fresh: the older listing, or the failure again."""
+        failure = self._failed.get(key)
+        if failure is None:
+            return None
+        until, error = failure
+        if self._clock.now() >= until:
+            del self._failed[key]
+            return None
+        return self._older(had, error)
+
+    def _older(self, had: CachedListing | None, error: UpstreamUnavailable) -> Known:
+        if had is None or had.remote is None:
+            raise UpstreamUnavailable(error.message, retry_after=error.retry_after)
+        return Known(had.remote, had.changed, self._clock.now() + _PAUSE, stale=True)
+
+    def _ask(self, key: _Key, connection: Connection, had: CachedListing | None) -> asyncio.Task[Known]:
+        task = self._tasks.start(
+            self._asked(key, connection, had), name=f"listing {connection.name} {key.package.name}"
+        )
+        self._asking[key] = task
+        task.add_done_callback(lambda _: self._asking.pop(key, None))
+        return task
+
+    async def _waited(self, key: _Key, task: asyncio.Task[Known]) -> Known:
+        """Wait as long as it takes, or while an older listing can be served, not longer than a client likes to."""
+        done, _ = await asyncio.wait({task}, timeout=self._patience)
+        if not done:
+            had = await self._store.glance(lambda tx: tx.listings.get(key.domain_id, key.connection, key.package))
+            if had is not None and had.remote is not None:
+                return Known(had.remote, had.changed, self._clock.now() + _PAUSE, stale=True)
+        return await asyncio.shield(task)
+
+    async def _asked(self, key: _Key, connection: Connection, had: CachedListing | None) -> Known:
+        """Ask the registry and store what it says; the older listing when it cannot be asked."""
+        try:
+            answer = await self._answer(key, connection, had)
+        except UpstreamUnavailable as err:
+            self._remember_failure(key, err)
+            return self._older(had, err)
+        now = self._clock.now()
+        if isinstance(answer, NotModified):
+            if had is None:
+                raise UpstreamUnavailable(f"The external registry {key.connection} answered 304 to a first request")
+            kept = had
+            await self._store.write(lambda tx: tx.listings.fresh(key.domain_id, key.connection, key.package, now))
+            return Known(kept.remote, kept.changed, now + self._positive)
+        remote = None if isinstance(answer, Absent) else _timed(answer, had.remote if had else None, now)
+        await self._store.write(lambda tx: tx.listings.put(key.domain_id, key.connection, key.package, remote, now))
+        stored = await self._store.read(lambda tx: tx.listings.get(key.domain_id, key.connection, key.package))
+        changed = stored.changed if stored is not None else now
+        return Known(remote, changed, now + (self._positive if remote is not None else self._negative))
+
+    async def _answer(
+        self, key: _Key, connection: Connection, had: CachedListing | None
+    ) -> Remote | NotModified | Absent:
+        """One more try when the body broke off; anything unexpected is the registry's nonsense, never an absence."""
+        fetcher = self._fetchers[key.package.format]
+        validators = had.remote.validators if had is not None and had.remote is not None else {}
+        for last in (False, True):
+            try:
+                answer = await fetcher.listing(self._http(connection), key.package, validators)
+                if isinstance(answer, NotModified) and not validators:
+                    raise UpstreamUnavailable(f"The external registry {key.connection} answered 304 unasked")
+                return answer
+            except Broken:
+                if last:
+                    raise
+            except RegistryError as err:
+                if isinstance(err, UpstreamUnavailable):
+                    raise
+                raise UpstreamUnavailable(f"The external registry {key.connection}: {err.message}") from err
+        raise AssertionError  # pragma: no cover
+
+    def _remember_failure(self, key: _Key, error: UpstreamUnavailable) -> None:
+        if len(self._failed) >= 10_000:
+            self._failed.clear()
+        self._failed[key] = (self._clock.now() + _PAUSE, error)
+
+
+def _timed(remote: Remote, before: Remote | None, now: int) -> Remote:
+    """Versions without a publish time get the time when they were first seen, kept from then on."""
+    if all(version.published is not None for version in remote.versions):
+        return remote
+    seen = {version.version: version.published for version in before.versions} if before is not None else {}
+    versions = tuple(
+        version if version.published is not None else replace(version, published=seen.get(version.version) or now)
+        for version in remote.versions
+    )
+    return replace(remote, versions=versions)
