@@ -3,16 +3,59 @@
     await require(tx, arns=arns, caller=caller, action="ReadFromRepository",
                   resource=arns.repository(repo), domain=domain, repository=repo, context=context)
 
-Raises AccessDenied, else returns None.  Must know nothing of HTTP and of formats.
+Returns None, or raises AccessDenied, or ResourceNotFound where another account's domain is hidden from the caller.
+Call it in the unit of work that acts, before anything is changed there, with the domain's row as that unit of work
+has read it.  Must know nothing of HTTP and of formats.
+
+Sources: guide, "Interaction between repository and domain policies" and "Domain policies"; RULINGS 1.3 and 5.
+
+- Identity documents and the resource policies that count are read together; a deny in any of them wins.
+- In the domain's own account an allow in either kind is enough; the account that administers a repository needs no
+  resource policy for it; anybody else needs an allow in both kinds.
+- The domain's policy counts for everything within the domain, a repository's for what is about that repository.
+  The Put operations ignore the policy that they set, so that nobody locks himself out.
+- Actions of other services (sts:GetServiceBearerToken) are decided by identity documents alone.
+
+What was read is kept by what it was read from: the user, the revision of all identities and the domain's topology.
+A decision of which nothing has changed costs one point read (the revision), and one more for the resource's tags if
+any document asks for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Generic, Literal, TypeVar
 
 from registry.core.arns import Arns
+from registry.core.errors import AccessDenied, InternalServer, RegistryError, ResourceNotFound, Validation
+from registry.core.policy import Decision, Document, Kind, Request, evaluate, parse
 from registry.core.ports import Tx
 from registry.core.types import Caller, Domain, RepoKey
+
+Outcome = Literal[
+    "allow", "identity deny", "resource deny", "no identity allow", "no resource allow", "other token", "hidden"
+]
+
+# The document was limited when it was put; what is stored is never refused for its size.
+_UNLIMITED = 1 << 30
+# A decision that depends on these is made anew each time.
+_MOVING = {"aws:currenttime", "aws:epochtime"}
+_TAG = "aws:resourcetag/"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """Everything that decides for one user about one domain (and repository).  `here`: the user still exists."""
+
+    here: bool
+    identity: tuple[Document, ...]
+    domain: Document | None
+    repository: Document | None
+    administrator: str | None
+    keys: frozenset[str]
 
 
 async def require(
@@ -26,11 +69,255 @@ async def require(
     repository: RepoKey | None = None,
     context: Mapping[str, str] = {},
 ) -> None:
-    """Allow, or raise AccessDenied.
+    """Allow, or raise AccessDenied (or ResourceNotFound, for another account's domain that hides).
 
     `action` is an operation name ("ReadFromRepository"), or has its service prefix ("sts:GetServiceBearerToken").
-    `resource` is the ARN that the action is about; `domain` and `repository` say whose policies count.
+    `resource` is the ARN that the action is about; `domain` and `repository` say whose policies count.  Give None for
+    a domain that does not exist, so that the answer is the same as for one that hides.
     `context` holds condition keys of the request ("aws:SourceIp", "aws:RequestTag/KEY"); those of the caller
-    and the resource's tags are added here.  A key with several values joins them by a newline.
+    and the resource's tags are added here.  "aws:TagKeys" joins its values by newlines.
     """
-    raise NotImplementedError
+    full = action if ":" in action else f"codeartifact:{action}"
+    ask = _Ask(arns, caller, full, resource, domain, repository, context)
+    outcome = await _outcome(tx, ask)
+    if outcome != "allow":
+        raise _refusal(outcome, ask)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    arns: Arns
+    caller: Caller
+    action: str
+    resource: str
+    domain: Domain | None
+    repository: RepoKey | None
+    context: Mapping[str, str]
+
+    @property
+    def ours(self) -> bool:
+        """Is it an action of this service, on which resource policies have a say?"""
+        return self.action[:13].lower() == "codeartifact:"
+
+    @property
+    def foreign(self) -> bool:
+        """Is it about a resource of ours in another account?"""
+        return self.ours and _account(self.resource) not in ("", "*", self.caller.account)
+
+
+async def _outcome(tx: Tx, ask: _Ask) -> Outcome:
+    caller, domain = ask.caller, ask.domain
+    if caller.token_domain is not None and (domain is None or domain.id != caller.token_domain):
+        return "hidden" if ask.foreign else "other token"
+    revision = await tx.identity.revision()
+    place = (domain.id, domain.topology, ask.repository) if domain is not None else None
+    basis = (caller.user_id, caller.arn, revision, place, ask.arns)
+    rules = _rules.get(basis)
+    if rules is None:
+        rules = await _read(tx, ask)
+        _rules.put(basis, rules)
+    if not rules.keys:
+        question: Hashable = (basis, ask.action, ask.resource)
+        outcome = _outcomes.get(question)
+        if outcome is None:
+            outcome = _decide(rules, ask, _context(ask))
+            _outcomes.put(question, outcome)
+        return outcome
+    given = _context(ask)
+    if any(key.startswith(_TAG) for key in rules.keys):
+        for name, value in (await tx.policies.resource_tags(ask.resource)).items():
+            given[_TAG + name.lower()] = value
+    if _MOVING & rules.keys:
+        _add_time(given)
+        return _decide(rules, ask, given)
+    question = (basis, ask.action, ask.resource, tuple([given.get(key) for key in rules.keys]))
+    outcome = _outcomes.get(question)
+    if outcome is None:
+        outcome = _decide(rules, ask, given)
+        _outcomes.put(question, outcome)
+    return outcome
+
+
+async def _read(tx: Tx, ask: _Ask) -> _Rules:
+    caller, domain, repository = ask.caller, ask.domain, ask.repository
+    user = await tx.identity.user(caller.account, caller.name)
+    identity: tuple[Document, ...] = ()
+    of_domain = of_repository = None
+    administrator = None
+    here = user is not None and user.id == caller.user_id
+    if here:
+        texts = await tx.identity.documents(caller.account, caller.name)
+        identity = tuple(_parsed(text, "identity") for text in texts)
+    if domain is not None:
+        of_domain = await _attached(tx, ask.arns.domain(domain.key))
+        if repository is not None:
+            of_repository = await _attached(tx, ask.arns.repository(repository))
+            row = await tx.repositories.get(domain.id, repository.name)
+            administrator = row.administrator if row is not None else None
+    keys = frozenset[str]().union(*(d.keys for d in (*identity, of_domain, of_repository) if d is not None))
+    return _Rules(here, identity, of_domain, of_repository, administrator, keys)
+
+
+async def _attached(tx: Tx, arn: str) -> Document | None:
+    stored = await tx.policies.get(arn)
+    return _parsed(stored.document, "resource") if stored is not None else None
+
+
+def _parsed(text: str, kind: Kind) -> Document:
+    found = _documents.get((kind, text))
+    if found is None:
+        try:
+            found = parse(text, kind, limit=_UNLIMITED)
+        except Validation as reason:
+            # It may have held a deny, so nothing can be allowed without it.
+            raise InternalServer("A stored policy cannot be read") from reason
+        _documents.put((kind, text), found)
+    return found
+
+
+def _decide(rules: _Rules, ask: _Ask, given: Mapping[str, str]) -> Outcome:
+    caller, domain = ask.caller, ask.domain
+    request = Request(
+        principal=caller.arn,
+        account=caller.account,
+        action=ask.action,
+        resource=ask.resource,
+        context={k: tuple(v.split("\n")) if k == "aws:tagkeys" else (v,) for k, v in given.items()},
+    )
+    own = domain is None or domain.key.owner == caller.account or not ask.ours
+    administers = rules.administrator == caller.account
+    # Resource policies may grant by themselves, so a user who is gone must not get that far.
+    outcome: Outcome = "no identity allow"
+    if rules.here:
+        outcome = _weigh(
+            evaluate(rules.identity, request), evaluate(_counted(rules, ask), request), own=own, administers=administers
+        )
+    if not ask.foreign or (domain is not None and outcome == "allow"):
+        return outcome
+    known = domain is not None and (
+        administers or any(d.introduces(request) for d in (rules.domain, rules.repository) if d is not None)
+    )
+    return outcome if known else "hidden"
+
+
+def _counted(rules: _Rules, ask: _Ask) -> list[Document]:
+    """The resource policies that count for this action."""
+    name = ask.action.lower()
+    if not ask.ours or name == "codeartifact:putdomainpermissionspolicy":
+        return []
+    own = None if name == "codeartifact:putrepositorypermissionspolicy" else rules.repository
+    return [d for d in (rules.domain, own) if d is not None]
+
+
+def _weigh(identity: Decision, attached: Decision, *, own: bool, administers: bool) -> Outcome:
+    if identity == "deny":
+        return "identity deny"
+    if attached == "deny":
+        return "resource deny"
+    if own:
+        return "allow" if "allow" in (identity, attached) else "no identity allow"
+    if identity != "allow":
+        return "no identity allow"
+    return "allow" if administers or attached == "allow" else "no resource allow"
+
+
+def _account(arn: str) -> str:
+    parts = arn.split(":", 5)
+    return parts[4] if len(parts) == 6 else ""
+
+
+# --- the context of a request ------------------------------------------------------------------------------------
+
+
+def _context(ask: _Ask) -> dict[str, str]:
+    """Condition keys in lower case.  What a request says of its caller or of the resource's tags cannot replace
+    what we know of them."""
+    caller = ask.caller
+    given = {key.lower(): value for key, value in ask.context.items()}
+    given = {key: value for key, value in given.items() if not key.startswith((_TAG, "aws:principal"))}
+    given |= {key.lower(): value for key, value in caller.session.items()}
+    given |= {
+        "aws:username": caller.name,
+        "aws:userid": caller.user_id,
+        "aws:principalarn": caller.arn,
+        "aws:principalaccount": caller.account,
+        "aws:principaltype": "User",
+        "aws:principalisawsservice": "false",
+        "aws:viaawsservice": "false",
+        "aws:requestedregion": ask.arns.region,
+    }
+    if owner := _account(ask.resource):
+        given["aws:resourceaccount"] = owner
+    if ask.action == "sts:GetServiceBearerToken":
+        given["sts:awsservicename"] = "codeartifact.amazonaws.com"
+    return given
+
+
+def _add_time(given: dict[str, str]) -> None:
+    now = time.time()
+    given.setdefault("aws:epochtime", str(int(now)))
+    given.setdefault("aws:currenttime", datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+# --- refusals ----------------------------------------------------------------------------------------------------
+
+
+def _refusal(outcome: Outcome, ask: _Ask) -> RegistryError:
+    if outcome == "hidden":
+        return not_found(ask.resource)
+    reason = {
+        "identity deny": "with an explicit deny in an identity-based policy",
+        "resource deny": "with an explicit deny in a resource-based policy",
+        "no identity allow": f"because no identity-based policy allows the {ask.action} action",
+        "no resource allow": f"because no resource-based policy allows the {ask.action} action",
+        "other token": "because the authorization token is for another domain",
+    }[outcome]
+    return AccessDenied(
+        f"User: {ask.caller.arn} is not authorized to perform: {ask.action} on resource: {ask.resource} {reason}"
+    )
+
+
+def not_found(resource: str) -> ResourceNotFound:
+    """What is said of a domain that is not there, or must seem so; `resource` is any ARN within it."""
+    parts = resource.split(":", 5)
+    owner, path = parts[4], parts[5].split("/")
+    name = path[1] if len(path) > 1 else ""
+    return ResourceNotFound(
+        f"Domain not found. Domain name: {name}. Domain owner: {owner}.", resource_id=name, resource_type="domain"
+    )
+
+
+# --- what is kept ------------------------------------------------------------------------------------------------
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class _Kept(Generic[K, V]):
+    """A bounded map that forgets what was not asked for lately: two generations, of which the older one goes.
+
+    Units of work run in several threads: each step is one dictionary operation, and losing an entry is harmless.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._half = size // 2
+        self._young: dict[K, V] = {}
+        self._old: dict[K, V] = {}
+
+    def get(self, key: K) -> V | None:
+        value = self._young.get(key)
+        if value is None:
+            value = self._old.get(key)
+            if value is not None:
+                self.put(key, value)
+        return value
+
+    def put(self, key: K, value: V) -> None:
+        if len(self._young) >= self._half:
+            self._old, self._young = self._young, {}
+        self._young[key] = value
+
+
+_documents: _Kept[tuple[Kind, str], Document] = _Kept(1024)
+_rules: _Kept[Hashable, _Rules] = _Kept(4096)
+_outcomes: _Kept[Hashable, Outcome] = _Kept(16384)

@@ -81,18 +81,20 @@ class Document:
     statements: tuple[Statement, ...]
     keys: frozenset[str]
 
-    def knows(self, principal: str, account: str) -> bool:
-        """Does any statement allow this principal anything, under whatever condition?"""
-        return any(s.effect == "Allow" and s.names(principal, account) for s in self.statements)
+    def introduces(self, request: Request) -> bool:
+        """Does any statement allow this principal anything at all, whatever is asked for now?"""
+        lookup = _lookup(request)
+        return any(
+            s.effect == "Allow"
+            and s.names(request.principal, request.account)
+            and all(each.holds(request.context, lookup, unresolved=True) for each in s.conditions)
+            for s in self.statements
+        )
 
 
 def evaluate(documents: Iterable[Document], request: Request) -> Decision:
     """An explicit deny wins over every allow; without either, "none"."""
-
-    def lookup(key: str) -> str | None:
-        values = request.context.get(key, ())
-        return values[0] if len(values) == 1 else None
-
+    lookup = _lookup(request)
     decision: Decision = "none"
     for document in documents:
         for statement in document.statements:
@@ -101,6 +103,14 @@ def evaluate(documents: Iterable[Document], request: Request) -> Decision:
                     return "deny"
                 decision = "allow"
     return decision
+
+
+def _lookup(request: Request) -> Lookup:
+    def lookup(key: str) -> str | None:
+        values = request.context.get(key, ())
+        return values[0] if len(values) == 1 else None
+
+    return lookup
 
 
 # --- parsing -----------------------------------------------------------------------------------------------------
