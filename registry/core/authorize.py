@@ -30,6 +30,7 @@ from datetime import UTC, datetime
 from typing import Generic, Literal, TypeVar
 
 from registry.core.arns import Arns
+from registry.core.conditions import Context
 from registry.core.errors import AccessDenied, InternalServer, RegistryError, ResourceNotFound, Validation
 from registry.core.policy import Decision, Document, Kind, Request, evaluate, parse
 from registry.core.ports import Tx
@@ -55,7 +56,7 @@ class _Rules:
     domain: Document | None
     repository: Document | None
     administrator: str | None
-    keys: frozenset[str]
+    keys: tuple[str, ...]
 
 
 async def require(
@@ -126,8 +127,9 @@ async def _outcome(tx: Tx, ask: _Ask) -> Outcome:
     given = _context(ask)
     if any(key.startswith(_TAG) for key in rules.keys):
         for name, value in (await tx.policies.resource_tags(ask.resource)).items():
-            given[_TAG + name.lower()] = value
-    if _MOVING & rules.keys:
+            key = _TAG + name.lower()
+            given[key] = (*given.get(key, ()), value)
+    if not _MOVING.isdisjoint(rules.keys):
         _add_time(given)
         return _decide(rules, ask, given)
     question = (basis, ask.action, ask.resource, tuple([given.get(key) for key in rules.keys]))
@@ -154,8 +156,8 @@ async def _read(tx: Tx, ask: _Ask) -> _Rules:
             of_repository = await _attached(tx, ask.arns.repository(repository))
             row = await tx.repositories.get(domain.id, repository.name)
             administrator = row.administrator if row is not None else None
-    keys = frozenset[str]().union(*(d.keys for d in (*identity, of_domain, of_repository) if d is not None))
-    return _Rules(here, identity, of_domain, of_repository, administrator, keys)
+    keys = set[str]().union(*(d.keys for d in (*identity, of_domain, of_repository) if d is not None))
+    return _Rules(here, identity, of_domain, of_repository, administrator, tuple(sorted(keys)))
 
 
 async def _attached(tx: Tx, arn: str) -> Document | None:
@@ -175,14 +177,14 @@ def _parsed(text: str, kind: Kind) -> Document:
     return found
 
 
-def _decide(rules: _Rules, ask: _Ask, given: Mapping[str, str]) -> Outcome:
+def _decide(rules: _Rules, ask: _Ask, given: Context) -> Outcome:
     caller, domain = ask.caller, ask.domain
     request = Request(
         principal=caller.arn,
         account=caller.account,
         action=ask.action,
         resource=ask.resource,
-        context={k: tuple(v.split("\n")) if k == "aws:tagkeys" else (v,) for k, v in given.items()},
+        context=given,
     )
     own = domain is None or domain.key.owner == caller.account or not ask.ours
     administers = rules.administrator == caller.account
@@ -229,14 +231,19 @@ def _account(arn: str) -> str:
 # --- the context of a request ------------------------------------------------------------------------------------
 
 
-def _context(ask: _Ask) -> dict[str, str]:
+def _context(ask: _Ask) -> dict[str, tuple[str, ...]]:
     """Condition keys in lower case.  What a request says of its caller or of the resource's tags cannot replace
-    what we know of them."""
+    what we know of them.  Tags whose names differ by case only are one key with several values."""
     caller = ask.caller
-    given = {key.lower(): value for key, value in ask.context.items()}
-    given = {key: value for key, value in given.items() if not key.startswith((_TAG, "aws:principal"))}
-    given |= {key.lower(): value for key, value in caller.session.items()}
-    given |= {
+    given: dict[str, tuple[str, ...]] = {}
+    for name, value in ask.context.items():
+        key = name.lower()
+        if key == "aws:tagkeys":
+            given[key] = tuple(value.split("\n")) if value else ()
+        elif not key.startswith((_TAG, "aws:principal")):
+            given[key] = (*given.get(key, ()), value)
+    known = {
+        **{key.lower(): value for key, value in caller.session.items()},
         "aws:username": caller.name,
         "aws:userid": caller.user_id,
         "aws:principalarn": caller.arn,
@@ -247,16 +254,16 @@ def _context(ask: _Ask) -> dict[str, str]:
         "aws:requestedregion": ask.arns.region,
     }
     if owner := _account(ask.resource):
-        given["aws:resourceaccount"] = owner
+        known["aws:resourceaccount"] = owner
     if ask.action == "sts:GetServiceBearerToken":
-        given["sts:awsservicename"] = "codeartifact.amazonaws.com"
-    return given
+        known["sts:awsservicename"] = "codeartifact.amazonaws.com"
+    return given | {key: (value,) for key, value in known.items()}
 
 
-def _add_time(given: dict[str, str]) -> None:
+def _add_time(given: dict[str, tuple[str, ...]]) -> None:
     now = time.time()
-    given.setdefault("aws:epochtime", str(int(now)))
-    given.setdefault("aws:currenttime", datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    given.setdefault("aws:epochtime", (str(int(now)),))
+    given.setdefault("aws:currenttime", (datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),))
 
 
 # --- refusals ----------------------------------------------------------------------------------------------------
