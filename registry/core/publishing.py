@@ -1,22 +1,79 @@
 """Draft -> version, by stages: judge, place, write, answer.
 
-    publish(services, ...)          what a client presents
-    retain(services, ...)           what an external registry offers: into the connection's repository and the asked one
-    retain_stored(services, ...)    a version that an upstream repository holds: rows only
-    refresh(services, ...)          newer metadata of a version that came through a connection (yanked marks, further files)
+    publish(services, ...)         what a client presents
+    retain(services, ...)          what an external registry offers: into the connection's repository and the asked one
+    retain_stored(services, ...)   a version that an upstream repository holds: rows only
+    refresh(services, ...)         newer metadata of a version that came through a connection (yanked marks)
 
 Each is one unit of work that commits durably or leaves nothing; files are placed before it, and dropped
-again by the loser.  None of the retaining functions authorizes: whoever may read through a repository
-makes it retain (guide, "Package retention from upstream repositories").
+again by the loser.  The last three live in `retention` and do not authorize: whoever may read through a
+repository makes it retain.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
+from registry.core import origin, rights
+from registry.core.errors import Conflict, ResourceNotFound, ServiceQuotaExceeded
+from registry.core.placing import Claims, claim_all, storing
+from registry.core.ports import Tx
+from registry.core.retention import refresh, retain, retain_stored
 from registry.core.services import Services
-from registry.core.types import Caller, Draft, FormatInfo, Origin, Repository, Version, VersionKey
-from registry.core.view import Published
+from registry.core.types import (
+    Asset,
+    Blob,
+    Caller,
+    Draft,
+    DraftAsset,
+    FormatInfo,
+    Origin,
+    PackageRow,
+    Quotas,
+    Repository,
+    Status,
+    Version,
+)
+from registry.core.writing import Arriving, Place, extend, insert, joined
+
+__all__ = ["Published", "Verdict", "publish", "refresh", "retain", "retain_stored", "weigh"]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a publish came to; `created` is False when the same content was there already."""
+
+    version: Version
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a publish would do: make the version, add `fresh` assets to it (or finish it), or nothing."""
+
+    kind: Literal["new", "same", "extend"]
+    fresh: tuple[DraftAsset, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One publish, handed from stage to stage."""
+
+    services: Services
+    repository: Repository
+    info: FormatInfo
+    draft: Draft
+    caller: Caller
+    context: Mapping[str, str]
+
+
+class _Same(Exception):
+    """The same content is there already; rolls the unit of work back, so that nothing changes."""
+
+    def __init__(self, version: Version) -> None:
+        self.version = version
 
 
 async def publish(
@@ -33,43 +90,170 @@ async def publish(
     Raises AccessDenied (rights, or the package's origin control), Conflict (here with other content,
     or reachable upstream), ServiceQuotaExceeded, ResourceNotFound (the repository went meanwhile).
     """
-    raise NotImplementedError
+    job = _Job(services, repository, info, draft, caller, context)
+    _check_sizes(draft, services.quotas)
+    row, held = await services.store.read(lambda tx: _judge(tx, job))
+    if held is None:
+        await _check_upstream(job, row)
+    elif weigh(held, draft, grows=info.grows).kind == "same":
+        return Published(held, created=False)
+    try:
+        version = await storing(
+            services.store,
+            services.blobs(repository.domain_id),
+            repository.domain_id,
+            [asset.staged for asset in draft.assets],
+            lambda tx, claims: _write(tx, claims, job),
+        )
+    except _Same as same:
+        return Published(same.version, created=False)
+    return Published(version, created=True)
 
 
-async def retain(
-    services: Services, *, info: FormatInfo, targets: Sequence[Repository], draft: Draft, origin: Origin
-) -> tuple[Version, ...]:
-    """Write a fetched version into every target (the connection's repository first, then the asked one).
+# --- judge -----------------------------------------------------------------------------------
 
-    One result per target, in order, with its assets as stored.  Idempotent: a version that a target has
-    stays, with its status; where its origin is EXTERNAL the draft's further assets are added.  An asset
-    that is there under the same name stays, whatever its bytes.  A target whose origin controls forbid the
-    arrival (origin.may_ingest for the first, origin.may_retain for the others) is skipped: the result is
-    then shorter, and AccessDenied is raised only when the first target refuses.
+
+def weigh(held: Version | None, draft: Draft, *, grows: bool) -> Verdict:
+    """What the draft means where `held` is.  Raises Conflict.
+
+    Guide, "Overwriting package assets" and "Package version status": an asset may be sent again with the
+    same bytes; a format with several assets may add some, generic only while Unfinished; what is Unlisted,
+    Archived or Disposed is still there and is not published again.
     """
-    raise NotImplementedError
+    if held is None:
+        return Verdict("new", draft.assets)
+    if held.status not in (Status.PUBLISHED, Status.UNFINISHED):
+        raise _conflict(draft, f"is in this repository with status {held.status} and cannot be published again")
+    there = {asset.name: asset.blob.digests.sha256 for asset in held.assets}
+    fresh = tuple(asset for asset in draft.assets if asset.name not in there)
+    for asset in draft.assets:
+        if there.get(asset.name, asset.staged.digests.sha256) != asset.staged.digests.sha256:
+            raise _conflict(draft, f"already has an asset {asset.name} with different content")
+    if draft.exists == "conflict" and (fresh or len(there) != len(draft.assets)):
+        raise _conflict(draft, "already exists")
+    if fresh and held.status is Status.PUBLISHED and not grows:
+        raise _conflict(draft, f"is Published and takes no further assets ({fresh[0].name})")
+    finishing = held.status is Status.UNFINISHED and draft.finish
+    return Verdict("extend" if fresh or finishing else "same", fresh)
 
 
-async def retain_stored(
-    services: Services, *, info: FormatInfo, source: Repository, target: Repository, key: VersionKey
-) -> Version:
-    """Retain a version of `source` in `target` with everything it has but tags; rows only.
+async def _judge(tx: Tx, job: _Job) -> tuple[PackageRow | None, Version | None]:
+    """Rights first, then origin controls, then what is here."""
+    key = job.draft.key
+    await rights.require_publish(
+        tx,
+        job.services,
+        repository=job.repository,
+        info=job.info,
+        caller=job.caller,
+        package=key.package,
+        context=job.context,
+    )
+    row = await tx.packages.get(job.repository.id, key.package)
+    origin.require_publish(job.repository, key.package, row)
+    return row, None if row is None else await tx.versions.get(row.id, key.version)
 
-    Keeps origin, native, facts, published and status.  Where `target` has the version already and the
-    origin is EXTERNAL, missing assets are added; else it stays as it is.
-    Raises ResourceNotFound when `source` no longer has it, AccessDenied when controls of `target` forbid.
-    """
-    raise NotImplementedError
+
+async def _check_upstream(job: _Job, row: PackageRow | None) -> None:
+    """Guide, "Publishing and upstream repositories": what is reachable there is not published here."""
+    if not job.info.upstreams or not origin.may_retain(row):
+        return
+    where = await job.services.resolver.reachable(job.repository, job.draft.key)
+    if where is not None:
+        raise _conflict(job.draft, f"is present upstream ({where}) and cannot be published to this repository")
 
 
-async def refresh(
-    services: Services,
-    *,
-    repositories: Sequence[Repository],
-    key: VersionKey,
-    native: bytes | None = None,
-    assets: Mapping[str, bytes] | None = None,
-) -> bool:
-    """Set newer native metadata of a version and of its assets (by name) in every repository that holds it
-    with EXTERNAL origin.  False when nothing changed; no event then."""
-    raise NotImplementedError
+def _check_sizes(draft: Draft, quotas: Quotas) -> None:
+    for asset in draft.assets:
+        if asset.staged.size > quotas.asset_bytes:
+            raise ServiceQuotaExceeded(
+                f"Asset {asset.name} has {asset.staged.size} bytes; at most {quotas.asset_bytes} are allowed",
+                resource_id=asset.name,
+                resource_type="asset",
+            )
+
+
+def _check_count(draft: Draft, count: int, quotas: Quotas) -> None:
+    if count > quotas.assets_per_version:
+        raise ServiceQuotaExceeded(
+            f"{_name(draft)} would have {count} assets; at most {quotas.assets_per_version} are allowed",
+            resource_id=draft.display,
+            resource_type="package-version",
+        )
+
+
+# --- write -----------------------------------------------------------------------------------
+
+
+async def _write(tx: Tx, claims: Claims, job: _Job) -> Version:
+    """Judge again under the lock of the package row, then write."""
+    draft, key, now = job.draft, job.draft.key, job.services.clock.now()
+    if await tx.repositories.by_id(job.repository.id) is None:
+        raise ResourceNotFound(
+            f"Repository {job.repository.key.name} does not exist",
+            resource_id=job.repository.key.name,
+            resource_type="repository",
+        )
+    publish_control, upstream_control = origin.defaults("INTERNAL")
+    row = await tx.packages.touch(
+        job.repository.id,
+        key.package,
+        display=draft.facts.display or key.package.name,
+        publish=publish_control,
+        upstream=upstream_control,
+        now=now,
+    )
+    origin.require_publish(job.repository, key.package, row)
+    held = await tx.versions.get(row.id, key.version) if row.seq > 1 else None
+    verdict = weigh(held, draft, grows=job.info.grows)
+    if held is not None and verdict.kind == "same":
+        raise _Same(held)
+    _check_count(draft, len(verdict.fresh) + (0 if held is None else len(held.assets)), job.services.quotas)
+    blobs = {asset.name: blob for asset, blob in zip(draft.assets, await claim_all(tx, claims, now), strict=True)}
+    place = Place(tx, job.repository, row, now)
+    version = await _settle(place, job, held, _assets(verdict.fresh, blobs, now))
+    for tag, tagged in draft.tags.items():
+        await tx.packages.set_tag(row.id, tag, tagged)
+    return version
+
+
+async def _settle(place: Place, job: _Job, held: Version | None, assets: tuple[Asset, ...]) -> Version:
+    draft = job.draft
+    if held is None:
+        new = Arriving(
+            key=draft.key,
+            display=draft.display,
+            status=Status.PUBLISHED if draft.finish else Status.UNFINISHED,
+            origin=Origin("INTERNAL", repository=job.repository.key.name),
+            published=draft.published or place.now,
+            sort=job.info.sort(draft.key.version),
+            native=draft.native,
+            facts=draft.facts,
+            assets=assets,
+        )
+        return await insert(place, new)
+    known = await place.tx.versions.facts(held.id)
+    facts = joined(known, draft.facts)
+    return await extend(
+        place,
+        held,
+        assets,
+        native=held.native or draft.native,
+        facts=None if facts == known else facts,
+        status=Status.PUBLISHED if draft.finish and held.status is Status.UNFINISHED else None,
+    )
+
+
+def _assets(drafts: tuple[DraftAsset, ...], blobs: Mapping[str, Blob], now: int) -> tuple[Asset, ...]:
+    return tuple(
+        Asset(asset.name, blobs[asset.name], asset.native, now if asset.uploaded is None else asset.uploaded)
+        for asset in drafts
+    )
+
+
+def _name(draft: Draft) -> str:
+    return f"Version {draft.display} of package {origin.spelled(draft.key.package)}"
+
+
+def _conflict(draft: Draft, why: str) -> Conflict:
+    return Conflict(f"{_name(draft)} {why}", resource_id=draft.display, resource_type="package-version")

@@ -10,14 +10,16 @@ import base64
 import hashlib
 from collections.abc import Iterable
 
-from registry.core.types import Asset, Facts
+from registry.core.types import Asset
 
 
-def revision(native: bytes, facts: Facts, assets: Iterable[Asset]) -> str:
-    """44 characters of base64: a SHA-256 over the version's metadata and its assets by name."""
+def revision(native: bytes, assets: Iterable[Asset]) -> str:
+    """44 characters of base64: a SHA-256 over the version's metadata and its assets by name.
+
+    Facts are read out of these, so they add nothing.
+    """
     digest = hashlib.sha256()
     _field(digest, native)
-    _field(digest, repr(facts).encode("utf-8", "surrogatepass"))
     for asset in sorted(assets, key=lambda a: a.name):
         _field(digest, asset.name.encode())
         _field(digest, asset.blob.digests.sha256.encode())

@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from registry.core.ports import Content, Staging
+from registry.core.publishing import Published
 from registry.core.services import Services
 from registry.core.types import (
     Caller,
@@ -27,13 +28,7 @@ from registry.core.types import (
     VersionKey,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What a publish came to; `created` is False when the same content was there already."""
-
-    version: Version
-    created: bool
+__all__ = ["Published", "RepoView"]
 
 
 @dataclass(frozen=True, slots=True)
