@@ -45,6 +45,8 @@ _UNLIMITED = 1 << 30
 # A decision that depends on these is made anew each time.
 _MOVING = {"aws:currenttime", "aws:epochtime"}
 _TAG = "aws:resourcetag/"
+# The service model has no ResourceNotFound for these; they say AccessDenied whether the domain is there or not.
+_SPEECHLESS = {"codeartifact:createdomain", "codeartifact:deletedomain"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,9 +272,10 @@ def _add_time(given: dict[str, tuple[str, ...]]) -> None:
 
 
 def _refusal(outcome: Outcome, ask: _Ask) -> RegistryError:
-    if outcome == "hidden":
+    if outcome == "hidden" and ask.action.lower() not in _SPEECHLESS:
         return not_found(ask.resource)
     reason = {
+        "hidden": f"because no resource-based policy allows the {ask.action} action",
         "identity deny": "with an explicit deny in an identity-based policy",
         "resource deny": "with an explicit deny in a resource-based policy",
         "no identity allow": f"because no identity-based policy allows the {ask.action} action",
@@ -286,11 +289,10 @@ def _refusal(outcome: Outcome, ask: _Ask) -> RegistryError:
 
 def not_found(resource: str) -> ResourceNotFound:
     """What is said of a domain that is not there, or must seem so; `resource` is any ARN within it."""
-    parts = resource.split(":", 5)
-    owner, path = parts[4], parts[5].split("/")
-    name = path[1] if len(path) > 1 else ""
+    owner = _account(resource)
+    name = (resource.split(":", 5)[5].split("/") + [""])[1]
     return ResourceNotFound(
-        f"Domain not found. Domain name: {name}. Domain owner: {owner}.", resource_id=name, resource_type="domain"
+        f"Domain not found. Domain: '{name}', owner: '{owner}'", resource_id=name, resource_type="domain"
     )
 
 
