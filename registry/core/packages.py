@@ -24,16 +24,26 @@ Versions in a request are spelled as the client spelled them, and an Outcome rep
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
 
-from registry.core.paging import Page
+from registry.core.copying import copy
+from registry.core.errors import Conflict, ResourceNotFound, Validation
+from registry.core.origin import spelled
+from registry.core.outcomes import (
+    CopyRequest,
+    Done,
+    ErrorCode,
+    Failed,
+    Outcome,
+    VersionsRequest,
+    package_missing,
+    version_missing,
+)
+from registry.core.paging import Page, cut
 from registry.core.ports import Tx
-from registry.core.services import Services
+from registry.core.statuses import delete_package, delete_versions, dispose, put_origin, update_status
 from registry.core.types import (
     Asset,
-    Control,
     Dependency,
     Facts,
     FormatInfo,
@@ -47,60 +57,32 @@ from registry.core.types import (
     VersionKey,
 )
 
-ErrorCode = Literal["ALREADY_EXISTS", "MISMATCHED_REVISION", "MISMATCHED_STATUS", "NOT_ALLOWED", "NOT_FOUND", "SKIPPED"]
-
-
-@dataclass(frozen=True, slots=True)
-class VersionsRequest:
-    """Versions of one package of one repository, and what is expected of them.
-
-    `revisions` is empty, or has exactly the keys of `versions` (else Validation).
-    """
-
-    repository: Repository
-    info: FormatInfo
-    package: PackageKey
-    versions: tuple[str, ...]
-    revisions: Mapping[str, str] = field(default_factory=dict)
-    expected: Status | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CopyRequest:
-    """Exactly one of `versions` and `revisions` is given (else Validation)."""
-
-    source: Repository
-    destination: Repository
-    info: FormatInfo
-    package: PackageKey
-    versions: tuple[str, ...] = ()
-    revisions: Mapping[str, str] = field(default_factory=dict)
-    allow_overwrite: bool = False
-    include_from_upstream: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """One version that was changed."""
-
-    revision: str
-    status: Status
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """One version that was not."""
-
-    code: ErrorCode
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """successfulVersions and failedVersions."""
-
-    done: Mapping[str, Done]
-    failed: Mapping[str, Failed]
+__all__ = [
+    "AssetList",
+    "CopyRequest",
+    "DependencyList",
+    "Done",
+    "ErrorCode",
+    "Failed",
+    "Outcome",
+    "VersionDetail",
+    "VersionList",
+    "VersionsRequest",
+    "asset",
+    "copy",
+    "default_version",
+    "delete_package",
+    "delete_versions",
+    "dispose",
+    "list_assets",
+    "list_dependencies",
+    "list_packages",
+    "list_versions",
+    "package",
+    "put_origin",
+    "update_status",
+    "version",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +123,21 @@ class DependencyList:
 
 async def package(tx: Tx, repository: Repository, key: PackageKey) -> PackageRow:
     """Raises ResourceNotFound."""
-    raise NotImplementedError
+    row = await tx.packages.get(repository.id, key)
+    if row is None:
+        raise package_missing(repository, key)
+    return row
 
 
 async def list_packages(
     tx: Tx, repository: Repository, where: PackageFilter, *, after: tuple[str, ...] | None, limit: int
 ) -> Page[PackageRow]:
     """By format, namespace, name.  A namespace prefix without a format is a Validation error."""
-    raise NotImplementedError
+    if where.namespace_prefix is not None and where.format is None:
+        raise Validation("namespace cannot be used by itself: format is required with it")
+    start = None if after is None else (after[0], after[1], after[2])
+    rows = await tx.packages.page(repository.id, where, start, limit + 1)
+    return cut(rows, limit, lambda row: (row.key.format, row.key.namespace or "", row.key.name))
 
 
 async def list_versions(
@@ -162,26 +151,51 @@ async def list_versions(
     limit: int,
 ) -> VersionList:
     """Newest first, by the format's order or by time.  Raises ResourceNotFound for an unknown package."""
-    raise NotImplementedError
+    row = await package(tx, repository, key)
+    start = None if after is None else (after[0], after[1])
+    versions = await tx.versions.page(row.id, where, start, limit + 1)
+
+    def last(version: Version) -> tuple[str, ...]:
+        if where.order == "published":
+            return str(version.published), version.sort
+        return version.sort, version.key.version
+
+    return VersionList(row, await default_version(tx, info, row), cut(versions, limit, last))
+
+
+async def default_version(tx: Tx, info: FormatInfo, row: PackageRow) -> str | None:
+    """Guide, "Default display version": what the format's tag names, else the most recently published one."""
+    if info.tag_latest is not None:
+        tagged = (await tx.packages.tags([row.id])).get(row.id, {}).get(info.tag_latest)
+        version = None if tagged is None else await tx.versions.get(row.id, tagged)
+        if version is not None:
+            return version.display
+    return await tx.versions.latest_published(row.id)
 
 
 async def version(tx: Tx, repository: Repository, key: VersionKey) -> VersionDetail:
     """Raises ResourceNotFound for an unknown package or version."""
-    raise NotImplementedError
+    row, found = await _found(tx, repository, key)
+    return VersionDetail(row, found, await tx.versions.facts(found.id))
 
 
 async def list_assets(
     tx: Tx, repository: Repository, key: VersionKey, *, after: tuple[str, ...] | None, limit: int
 ) -> AssetList:
     """Raises ResourceNotFound.  A Disposed version has none."""
-    raise NotImplementedError
+    row, found = await _found(tx, repository, key)
+    assets = await tx.versions.assets_page(found.id, None if after is None else after[0], limit + 1)
+    return AssetList(row, found, cut(assets, limit, lambda asset: (asset.name,)))
 
 
 async def list_dependencies(
     tx: Tx, repository: Repository, key: VersionKey, *, after: tuple[str, ...] | None, limit: int
 ) -> DependencyList:
-    """Raises ResourceNotFound."""
-    raise NotImplementedError
+    """Raises ResourceNotFound.  The metadata of a version may change meanwhile, so the key is the place in it."""
+    detail = await version(tx, repository, key)
+    start = 0 if after is None else int(after[0])
+    rest = detail.facts.dependencies[start : start + limit + 1]
+    return DependencyList(detail.package, detail.version, cut(rest, limit, lambda _: (str(start + limit),)))
 
 
 async def asset(
@@ -192,39 +206,27 @@ async def asset(
     Raises ResourceNotFound (also for an Archived or Disposed version's assets), and Conflict when
     `revision` is given and is not the current one.
     """
-    raise NotImplementedError
+    _, found = await _found(tx, repository, key)
+    if revision is not None and revision != found.revision:
+        raise Conflict(
+            f"current revision: {found.revision}, expected revision: {revision}",
+            resource_id=found.display,
+            resource_type="package-version",
+        )
+    for held in found.assets:
+        if held.name == name and found.status is not Status.ARCHIVED:
+            return found, held
+    raise ResourceNotFound(
+        f"Asset {name} of version {found.display} of package {spelled(key.package)} "
+        f"is not available in repository {repository.key.name}",
+        resource_id=name,
+        resource_type="asset",
+    )
 
 
-async def update_status(services: Services, request: VersionsRequest, *, target: Status) -> Outcome:
-    """All or nothing.  Raises ResourceNotFound for an unknown package, Validation for a target that is not allowed."""
-    raise NotImplementedError
-
-
-async def dispose(services: Services, request: VersionsRequest) -> Outcome:
-    """Drop the assets and keep the version as Disposed.  All or nothing."""
-    raise NotImplementedError
-
-
-async def delete_versions(services: Services, request: VersionsRequest) -> Outcome:
-    """Remove versions; the package stays, also without any.  All or nothing."""
-    raise NotImplementedError
-
-
-async def delete_package(services: Services, repository: Repository, key: PackageKey) -> PackageRow:
-    """Remove a package with versions, tags and configuration; return what it was.  Raises ResourceNotFound."""
-    raise NotImplementedError
-
-
-async def put_origin(
-    services: Services, repository: Repository, key: PackageKey, *, publish: Control, upstream: Control, display: str
-) -> PackageRow:
-    """Set origin controls; makes the package when it is absent (`display` names it then)."""
-    raise NotImplementedError
-
-
-async def copy(services: Services, request: CopyRequest) -> Outcome:
-    """All or nothing; rows only.  Versions that the destination has with the same content are in neither map.
-
-    Raises ResourceNotFound for a package that the source does not have, Validation for a bad combination.
-    """
-    raise NotImplementedError
+async def _found(tx: Tx, repository: Repository, key: VersionKey) -> tuple[PackageRow, Version]:
+    row = await package(tx, repository, key.package)
+    found = await tx.versions.get(row.id, key.version)
+    if found is None:
+        raise version_missing(repository, key)
+    return row, found

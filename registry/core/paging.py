@@ -17,7 +17,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -54,6 +54,12 @@ def after(key: bytes, operation: str, arguments: Mapping[str, object], text: str
     if not hmac.compare_digest(check, _check(key, operation, arguments, body)):
         raise _invalid()
     return tuple(json.loads(body[len(_VERSION) :]))
+
+
+def cut(rows: Sequence[T], limit: int, key: Callable[[T], tuple[str, ...]]) -> Page[T]:
+    """A page out of rows that were read with one more than `limit`, which says whether more follows."""
+    items = tuple(rows[:limit])
+    return Page(items, key(items[-1]) if len(rows) > limit else None)
 
 
 def _decode(text: str) -> bytes:

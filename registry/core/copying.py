@@ -1,0 +1,157 @@
+"""Copying versions between repositories of a domain: rows only, all or none.
+
+Guide, "Copy packages between repositories" and "npm tags and the CopyPackageVersions API".  Copying is not
+publishing: origin controls of the destination do not stop it, which the guide's way to patch an external
+package needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from registry.core.errors import Validation
+from registry.core.origin import defaults
+from registry.core.outcomes import (
+    CopyRequest,
+    Done,
+    Failed,
+    Outcome,
+    canonical,
+    not_found,
+    package_missing,
+    refused,
+    wrong_revision,
+)
+from registry.core.ports import Tx
+from registry.core.services import Services
+from registry.core.types import PackageRow, Repository, Status, Version, VersionKey
+from registry.core.writing import Place, arriving, insert
+
+_SKIPPED = "Version {} was skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One version to copy: where it lies, and what it would replace."""
+
+    source: PackageRow
+    version: Version
+    replaced: Version | None
+
+
+async def copy(services: Services, request: CopyRequest) -> Outcome:
+    """Copy, all or none.  Versions that the destination has with the same content are in neither map.
+
+    Raises ResourceNotFound for a package that the source does not have, Validation for a bad combination,
+    UpstreamUnavailable when a version has to be fetched first and cannot be.
+    """
+    if bool(request.versions) == bool(request.revisions):
+        raise Validation("Specify either versions or versionRevisions, and not both")
+    if request.source.domain_id != request.destination.domain_id:
+        raise Validation("The source and destination repositories must be in the same domain")
+    asked = tuple(dict.fromkeys(request.versions or request.revisions))
+    holders = await _holders(services, request, asked)
+    return await services.store.write(lambda tx: _copy(tx, request, asked, holders, services.clock.now()))
+
+
+async def _holders(services: Services, request: CopyRequest, asked: Sequence[str]) -> dict[str, Repository]:
+    """The repository to copy each version from.  What only an external registry has is fetched first."""
+    if not request.include_from_upstream:
+        return dict.fromkeys(asked, request.source)
+    holders: dict[str, Repository] = {}
+    for version in asked:
+        key = canonical(request.info, version)
+        if key is not None:
+            found = await services.resolver.secure(request.source, VersionKey(request.package, key))
+            if found is not None:
+                holders[version] = found
+    return holders
+
+
+async def _copy(
+    tx: Tx, request: CopyRequest, asked: Sequence[str], holders: Mapping[str, Repository], now: int
+) -> Outcome:
+    items, failed, same = await _examine(tx, request, asked, holders)
+    if failed:
+        return refused([version for version in asked if version not in same], failed, _SKIPPED)
+    done = {}
+    for spelled, item in sorted(items.items()):
+        version = await _copy_one(tx, request, item, now)
+        done[spelled] = Done(version.revision, version.status)
+    return Outcome(done, {})
+
+
+async def _examine(
+    tx: Tx, request: CopyRequest, asked: Sequence[str], holders: Mapping[str, Repository]
+) -> tuple[dict[str, _Item], dict[str, Failed], set[str]]:
+    """What to copy, what cannot be, and what is there already."""
+    repositories = {repo.id: repo for repo in (request.source, *holders.values())}
+    rows = {row.repo_id: row for row in await tx.packages.across(list(repositories), request.package)}
+    if not rows:
+        raise package_missing(request.source, request.package)
+    destination = await tx.packages.get(request.destination.id, request.package)
+    items: dict[str, _Item] = {}
+    failed: dict[str, Failed] = {}
+    same: set[str] = set()
+    seen: set[int] = set()
+    for spelled in asked:
+        row = rows.get(holders[spelled].id) if spelled in holders else None
+        key = canonical(request.info, spelled)
+        version = None if row is None or key is None else await tx.versions.get(row.id, key)
+        if row is None or version is None:
+            failed[spelled] = not_found(spelled)
+            continue
+        held = None if destination is None else await tx.versions.get(destination.id, version.key.version)
+        failure = _failure(request, spelled, version, held)
+        if failure is not None:
+            failed[spelled] = failure
+        elif version.id in seen or (held is not None and _identical(version, held)):
+            same.add(spelled)
+        else:
+            seen.add(version.id)
+            items[spelled] = _Item(row, version, held)
+    return items, failed, same
+
+
+def _failure(request: CopyRequest, spelled: str, version: Version, held: Version | None) -> Failed | None:
+    wrong = wrong_revision(version, request.revisions.get(spelled))
+    if wrong is not None:
+        return wrong
+    if held is not None and _identical(version, held):
+        return None
+    if version.status is Status.DISPOSED:
+        return Failed("NOT_ALLOWED", f"Version {spelled} is Disposed and can only be deleted")
+    if held is not None and not request.allow_overwrite:
+        return Failed("ALREADY_EXISTS", f"Version {spelled} already exists")
+    if held is not None and held.status is Status.DISPOSED:
+        return Failed("NOT_ALLOWED", f"Version {spelled} is Disposed in the destination and can only be deleted")
+    return None
+
+
+def _identical(version: Version, held: Version) -> bool:
+    """The same assets and metadata; a disposed version has its old revision, but no assets any more."""
+    gone = {version.status, held.status} & {Status.DISPOSED}
+    return version.id == held.id or (version.revision == held.revision and not gone)
+
+
+async def _copy_one(tx: Tx, request: CopyRequest, item: _Item, now: int) -> Version:
+    facts = await tx.versions.facts(item.version.id)
+    publish, upstream = defaults(item.version.origin.type)
+    row = await tx.packages.touch(
+        request.destination.id,
+        request.package,
+        display=item.source.display,
+        publish=publish,
+        upstream=upstream,
+        now=now,
+    )
+    if item.replaced is not None:
+        await tx.versions.delete(item.replaced.id)
+    place = Place(tx, request.destination, row, now)
+    version = await insert(place, arriving(item.version, facts), replaced=item.replaced)
+    tags = await tx.packages.tags([item.source.id])
+    for tag, tagged in tags.get(item.source.id, {}).items():
+        if tagged == version.key.version:
+            await tx.packages.set_tag(row.id, tag, tagged)
+    return version
