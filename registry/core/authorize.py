@@ -290,7 +290,7 @@ def _refusal(outcome: Outcome, ask: _Ask) -> RegistryError:
 def not_found(resource: str) -> ResourceNotFound:
     """What is said of a domain that is not there, or must seem so; `resource` is any ARN within it."""
     owner = _account(resource)
-    name = (resource.split(":", 5)[5].split("/") + [""])[1]
+    name = [*resource.split(":", 5)[5].split("/"), ""][1]
     return ResourceNotFound(
         f"Domain not found. Domain: '{name}', owner: '{owner}'", resource_id=name, resource_type="domain"
     )
