@@ -10,13 +10,17 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
-from registry.core.ports import Content, Staging
+from registry.core import changing, origin, publishing, rights, statuses
+from registry.core.errors import Conflict
+from registry.core.outcomes import Outcome, VersionsRequest, version_missing
+from registry.core.ports import Content, Staging, Tx
 from registry.core.publishing import Published
 from registry.core.services import Services
 from registry.core.types import (
     Caller,
     Change,
     Draft,
+    Facts,
     FormatInfo,
     Listing,
     PackageKey,
@@ -43,23 +47,39 @@ class RepoView:
 
     async def stamp(self, package: PackageKey) -> Stamp:
         """What `listing` would be made from now; cheap.  Needs ReadFromRepository."""
-        raise NotImplementedError
+        await self._readable()
+        return await self.services.resolver.stamp(self.repository, package)
 
     async def listing(self, package: PackageKey) -> Listing:
         """The package with its upstreams merged in; without versions when unknown.  Needs ReadFromRepository."""
-        raise NotImplementedError
+        await self._readable()
+        return await self.services.resolver.listing(self.repository, package)
 
     async def open(self, key: VersionKey, asset: str, *, retain: bool = True) -> Content:
         """An asset, retained as the guide says (not with `retain` False).  Needs ReadFromRepository."""
-        raise NotImplementedError
+        await self._readable()
+        return await self.services.resolver.open(self.repository, key, asset, retain=retain)
 
     async def may_publish(self, package: PackageKey) -> None:
         """Raise AccessDenied early, before a body is read; publish() checks again."""
-        raise NotImplementedError
+
+        async def work(tx: Tx) -> None:
+            await rights.require_publish(
+                tx,
+                self.services,
+                repository=self.repository,
+                info=self.info,
+                caller=self.caller,
+                package=package,
+                context=self.context,
+            )
+            origin.require_publish(self.repository, package, await tx.packages.get(self.repository.id, package))
+
+        await self.services.store.glance(work)
 
     def stage(self) -> AbstractAsyncContextManager[Staging]:
         """A place for an arriving file."""
-        raise NotImplementedError
+        return self.services.blobs(self.repository.domain_id).stage()
 
     async def publish(self, draft: Draft) -> Published:
         """Needs the format's publish actions on the package.  All or nothing, durable when it returns.
@@ -67,11 +87,24 @@ class RepoView:
         Raises Conflict (here with other content, or reachable upstream), AccessDenied (rights or origin
         controls), ServiceQuotaExceeded.
         """
-        raise NotImplementedError
+        return await publishing.publish(
+            self.services,
+            repository=self.repository,
+            info=self.info,
+            draft=draft,
+            caller=self.caller,
+            context=self.context,
+        )
 
     async def own(self, package: PackageKey) -> tuple[PackageRow, Sequence[Version]] | None:
         """What this repository itself holds of a package, whatever the status.  Needs ReadFromRepository."""
-        raise NotImplementedError
+
+        async def work(tx: Tx) -> tuple[PackageRow, Sequence[Version]] | None:
+            await self._require(tx, "ReadFromRepository")
+            row = await tx.packages.get(self.repository.id, package)
+            return None if row is None else (row, await tx.versions.of([row.id]))
+
+        return await self.services.store.read(work)
 
     async def change(
         self,
@@ -82,23 +115,76 @@ class RepoView:
     ) -> None:
         """Change own versions (canonical spelling) and tags (None removes).  Needs PutPackageMetadata.
 
-        Raises ResourceNotFound for a version that is not in this repository (a tag may point at one that
-        only an upstream has).
+        Raises ResourceNotFound for a package or a version that is not in this repository (a tag may point at
+        one that only an upstream has), Conflict for a version that is Disposed.
         """
-        raise NotImplementedError
+
+        async def work(tx: Tx) -> None:
+            await self._require(tx, "PutPackageMetadata", package)
+            now = self.services.clock.now()
+            await changing.change(tx, self.repository, package, versions or {}, tags or {}, now=now)
+
+        await self.services.store.write(work)
 
     async def delete(self, package: PackageKey, versions: Sequence[str] | None = None) -> None:
-        """Delete own versions, or the whole package.  Needs DeletePackageVersions (DeletePackage)."""
-        raise NotImplementedError
+        """Delete own versions (canonical spelling), all or none, or the whole package.
+
+        Needs DeletePackageVersions (DeletePackage).  Raises ResourceNotFound.
+        """
+        action = "DeletePackage" if versions is None else "DeletePackageVersions"
+        await self.services.store.glance(lambda tx: self._require(tx, action, package))
+        if versions is None:
+            await statuses.delete_package(self.services, self.repository, package)
+            return
+        request = self._request(package, tuple(versions))
+        self._settled(package, await statuses.delete_versions(self.services, request))
 
     async def set_status(self, key: VersionKey, target: Status) -> None:
-        """Finish an Unfinished version by the client's own means.  Needs PublishPackageVersion."""
-        raise NotImplementedError
+        """Set a version's status by the client's own means (finish, unlist).  Needs PublishPackageVersion.
+
+        Raises ResourceNotFound, Conflict for a version that is Disposed.
+        """
+        await self.services.store.glance(lambda tx: self._require(tx, "PublishPackageVersion", key.package))
+        request = self._request(key.package, (key.version,))
+        self._settled(key.package, await statuses.update_status(self.services, request, target=target))
 
     async def search(self, text: str, limit: int, after: tuple[str, str] | None = None) -> Sequence[PackageRow]:
         """Own and upstream repositories' packages by part of their name.  Needs ReadFromRepository."""
-        raise NotImplementedError
+        await self._readable()
+        return await self.services.resolver.search(self.repository, self.info.name, text, after, limit)
 
-    async def facts(self, package: PackageKey, version: str) -> object:
-        """Facts of a stored version, or None.  Needs ReadFromRepository."""
-        raise NotImplementedError
+    async def facts(self, package: PackageKey, version: str) -> Facts | None:
+        """Facts of a version that this repository has stored, or None.  Needs ReadFromRepository."""
+
+        async def work(tx: Tx) -> Facts | None:
+            await self._require(tx, "ReadFromRepository")
+            row = await tx.packages.get(self.repository.id, package)
+            held = None if row is None else await tx.versions.get(row.id, version)
+            return None if held is None else await tx.versions.facts(held.id)
+
+        return await self.services.store.read(work)
+
+    async def _readable(self) -> None:
+        await self.services.store.glance(lambda tx: self._require(tx, "ReadFromRepository"))
+
+    async def _require(self, tx: Tx, action: str, package: PackageKey | None = None) -> None:
+        await rights.require(
+            tx,
+            self.services,
+            repository=self.repository,
+            caller=self.caller,
+            action=action,
+            package=package,
+            context=self.context,
+        )
+
+    def _request(self, package: PackageKey, versions: tuple[str, ...]) -> VersionsRequest:
+        return VersionsRequest(self.repository, self.info, package, versions)
+
+    def _settled(self, package: PackageKey, outcome: Outcome) -> None:
+        """A client's command names what it means, so that the first failure is the answer."""
+        for version, failed in outcome.failed.items():
+            if failed.code == "NOT_FOUND":
+                raise version_missing(self.repository, VersionKey(package, version))
+            if failed.code != "SKIPPED":
+                raise Conflict(failed.message, resource_id=version, resource_type="package-version")
