@@ -47,10 +47,24 @@ def read(path: Path, name: Filename) -> Document | None:
     Raises ValueError for an archive that is broken, dangerous or lacks what a wheel must have.
     """
     try:
-        body = _wheel(path, name) if name.kind == "wheel" else _egg(path) if name.kind == "egg" else _sdist(path, name)
+        if name.kind == "wheel":
+            return read_wheel(path, name)
+        body = _egg(path) if name.kind == "egg" else _sdist(path, name)
     except _UNREADABLE as err:
         raise ValueError(f"The file cannot be read as a {name.kind}: {_reason(err)}") from None
-    return None if body is None else Document(body, hashlib.sha256(body).hexdigest())
+    return None if body is None else _document(body)
+
+
+def read_wheel(source: Path | IO[bytes], name: Filename) -> Document:
+    """The same for a wheel, which may be any seekable file; what `source` itself raises is passed on."""
+    try:
+        return _document(_wheel(source, name))
+    except _UNREADABLE as err:
+        raise ValueError(f"The file cannot be read as a wheel: {_reason(err)}") from None
+
+
+def _document(body: bytes) -> Document:
+    return Document(body, hashlib.sha256(body).hexdigest())
 
 
 def _reason(err: BaseException) -> str:
@@ -58,8 +72,8 @@ def _reason(err: BaseException) -> str:
     return text or "its contents are damaged"
 
 
-def _wheel(path: Path, name: Filename) -> bytes:
-    with zipfile.ZipFile(path) as archive:
+def _wheel(source: Path | IO[bytes], name: Filename) -> bytes:
+    with zipfile.ZipFile(source) as archive:
         entries = _entries(archive)
         found = [entry for entry in entries if entry.count("/") == 1 and entry.endswith(".dist-info/METADATA")]
         matching = [entry for entry in found if _is_dist_info(entry.split("/")[0], name)]
@@ -157,6 +171,7 @@ class _Bounded:
         self._inflated = inflated
         self._limit = max(64 * 1024**2, min(MAX_INFLATED, compressed * MAX_RATIO))
         self._at = 0
+        self._rewinds = 0
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= MAX_READ:
@@ -172,6 +187,10 @@ class _Bounded:
         if whence != 0:
             raise ValueError("The archive cannot be read forward")
         if offset < self._at:
+            # Each one inflates from the start again.
+            self._rewinds += 1
+            if self._rewinds > 4:
+                raise ValueError("The archive cannot be read forward")
             self._inflated.seek(offset)
             self._at = offset
         while self._at < offset:
