@@ -1,0 +1,257 @@
+"""Files in a directory: `ROOT/DOMAIN/AA/SHA256.NONCE`, and `ROOT/staging/RUN/...` while they arrive.
+
+All of ROOT lies on one file system, so that placing is a link, not a copy: a body is written once.
+A run holds a lock on its own staging directory; what was left by a run that holds none is removed at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from registry.core.clock import SystemClock
+from registry.core.errors import Unavailable
+from registry.core.ports import Clock
+from registry.core.types import BlobStat, Staged
+from storage.blobs.base import acquired, chunk_size, disk_errors, fresh_key, is_key, lost
+from storage.blobs.staging import StagingFile, staging
+
+T = TypeVar("T")
+
+THREADS = 16
+_STAGING = "staging"
+
+
+class FileBlobs:
+    """The files of every domain; `of(domain_id)` is what the core works with."""
+
+    def __init__(self, root: Path, clock: Clock | None = None) -> None:
+        self.root = root
+        self.clock = clock or SystemClock()
+        self.executor = ThreadPoolExecutor(THREADS, thread_name_prefix="blobs")
+        self.staging_directory = root / _STAGING / secrets.token_hex(8)
+        self._lock: int | None = None
+
+    async def open(self) -> None:
+        """Make the directories and remove what dead runs left.  Raises Unavailable."""
+        await asyncio.get_running_loop().run_in_executor(self.executor, self._open)
+
+    async def close(self) -> None:
+        """Give up the staging directory.  Nothing is staged any more."""
+        await asyncio.to_thread(self._close)
+
+    def of(self, domain_id: int) -> DomainFiles:
+        return DomainFiles(self, domain_id)
+
+    async def domains(self) -> list[int]:
+        """The domains that have a directory, for the sweep."""
+
+        def look() -> list[int]:
+            with disk_errors():
+                return sorted(int(entry.name) for entry in self.root.iterdir() if entry.name.isdigit())
+
+        return await asyncio.get_running_loop().run_in_executor(self.executor, look)
+
+    def _open(self) -> None:
+        with disk_errors():
+            runs = self.root / _STAGING
+            runs.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with _locked(runs / "lock"):
+                for path in runs.glob("*.run"):
+                    _remove_if_dead(path)
+                self.staging_directory.mkdir(mode=0o700)
+                self._lock = os.open(self.staging_directory.with_suffix(".run"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+                fcntl.flock(self._lock, fcntl.LOCK_EX)
+
+    def _close(self) -> None:
+        self.executor.shutdown()
+        if self._lock is None:
+            return
+        shutil.rmtree(self.staging_directory, ignore_errors=True)
+        self.staging_directory.with_suffix(".run").unlink(missing_ok=True)
+        os.close(self._lock)
+        self._lock = None
+
+
+class DomainFiles:
+    """`ports.BlobStore`: one domain's files."""
+
+    def __init__(self, all_files: FileBlobs, domain_id: int) -> None:
+        self._files = all_files
+        self._root = all_files.root / str(domain_id)
+
+    def stage(self) -> AbstractAsyncContextManager[StagingFile]:
+        return staging(self._files.staging_directory, self._files.executor)
+
+    async def place(self, staged: Staged) -> str:
+        key = fresh_key(staged.digests.sha256)
+        await self._run(self._place, staged, key)
+        return key
+
+    async def stat(self, key: str) -> int | None:
+        path = self.path(key)
+        return None if path is None else await self._run(_size, path)
+
+    async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        path = self.path(key)
+        if path is None:
+            raise lost(key)
+        opened = await acquired(self._files.executor, lambda: _open_whole(path, key, end), _close)
+        descriptor, stop = opened
+        try:
+            size = chunk_size(stop - start)
+            while start < stop:
+                chunk = await self._run(_pread, descriptor, min(size, stop - start), start)
+                if not chunk:
+                    raise lost(key)
+                yield chunk
+                start += len(chunk)
+        finally:
+            os.close(descriptor)
+
+    def path(self, key: str) -> Path | None:
+        return self._root / key if is_key(key) else None
+
+    async def delete(self, key: str) -> None:
+        path = self.path(key)
+        if path is not None:
+            await self._run(_unlink, path)
+
+    async def walk(self) -> AsyncIterator[BlobStat]:
+        for shard in await self._run(_shards, self._root):
+            for stat in await self._run(_stats, shard):
+                yield stat
+
+    async def _run(self, work: Callable[..., T], *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._files.executor, work, *args)
+
+    def _place(self, staged: Staged, key: str) -> None:
+        """Link under the final name, then make file and names durable; nothing is left when that fails.
+
+        No row names the key yet, so linking before the fsync is safe, and one journal commit then covers both.
+        """
+        target = self._root / key
+        made = _directories(target.parent, self._files.root)
+        try:
+            with disk_errors():
+                now = self._files.clock.now() * 1_000_000
+                _link(staged.path, target)
+                os.utime(target, ns=(now, now))
+                for path in (target, target.parent, *made):
+                    _fsync(path)
+        except Unavailable:
+            target.unlink(missing_ok=True)
+            raise
+
+
+def _open_whole(path: Path, key: str, end: int | None) -> tuple[int, int]:
+    """The file and where to stop reading; a file that is shorter than that is as good as lost."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise lost(key) from error
+    size = os.fstat(descriptor).st_size
+    if end is not None and size < end:
+        os.close(descriptor)
+        raise lost(key)
+    return descriptor, size if end is None else end
+
+
+def _close(opened: tuple[int, int]) -> None:
+    os.close(opened[0])
+
+
+def _pread(descriptor: int, size: int, offset: int) -> bytes:
+    with disk_errors():
+        return os.pread(descriptor, size, offset)
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Unavailable("The stored files cannot be used now.") from error
+
+
+def _unlink(path: Path) -> None:
+    with disk_errors():
+        path.unlink(missing_ok=True)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS):
+            raise
+        shutil.copyfile(source, target)  # a file system without hard links
+
+
+def _directories(directory: Path, root: Path) -> list[Path]:
+    """Make the directory and those above it; return what must be made durable for them to last."""
+    if directory.is_dir():
+        return []
+    with disk_errors():
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return [directory.parent, root]
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _shards(root: Path) -> list[Path]:
+    with disk_errors():
+        return sorted(root.iterdir()) if root.is_dir() else []
+
+
+def _stats(shard: Path) -> list[BlobStat]:
+    found = []
+    with disk_errors():
+        for entry in os.scandir(shard):
+            key = f"{shard.name}/{entry.name}"
+            try:
+                stat = entry.stat()
+            except FileNotFoundError:  # deleted while we walk
+                continue
+            if is_key(key):
+                found.append(BlobStat(key, stat.st_size, stat.st_mtime_ns // 1_000_000))
+    return found
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock among processes; a dead process holds none."""
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remove_if_dead(run: Path) -> None:
+    descriptor = os.open(run, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(run.with_suffix(""), ignore_errors=True)
+        run.unlink(missing_ok=True)
+    except BlockingIOError:
+        return
+    finally:
+        os.close(descriptor)
