@@ -26,7 +26,7 @@ from registry.core.outcomes import (
 from registry.core.ports import Tx
 from registry.core.services import Services
 from registry.core.types import PackageRow, Repository, Status, Version, VersionKey
-from registry.core.writing import Place, arriving, insert
+from registry.core.writing import arriving, insert, touched
 
 _SKIPPED = "Version {} was skipped"
 
@@ -137,21 +137,19 @@ def _identical(version: Version, held: Version) -> bool:
 
 async def _copy_one(tx: Tx, request: CopyRequest, item: _Item, now: int) -> Version:
     facts = await tx.versions.facts(item.version.id)
-    publish, upstream = defaults(item.version.origin.type)
-    row = await tx.packages.touch(
-        request.destination.id,
+    place = await touched(
+        tx,
+        request.destination,
         request.package,
         display=item.source.display,
-        publish=publish,
-        upstream=upstream,
+        controls=defaults(item.version.origin.type),
         now=now,
     )
     if item.replaced is not None:
         await tx.versions.delete(item.replaced.id)
-    place = Place(tx, request.destination, row, now)
     version = await insert(place, arriving(item.version, facts), replaced=item.replaced)
     tags = await tx.packages.tags([item.source.id])
     for tag, tagged in tags.get(item.source.id, {}).items():
         if tagged == version.key.version:
-            await tx.packages.set_tag(row.id, tag, tagged)
+            await tx.packages.set_tag(place.row.id, tag, tagged)
     return version

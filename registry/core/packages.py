@@ -152,12 +152,11 @@ async def list_versions(
 ) -> VersionList:
     """Newest first, by the format's order or by time.  Raises ResourceNotFound for an unknown package."""
     row = await package(tx, repository, key)
-    start = None if after is None else (after[0], after[1])
-    versions = await tx.versions.page(row.id, where, start, limit + 1)
+    versions = await tx.versions.page(row.id, where, after, limit + 1)
 
     def last(version: Version) -> tuple[str, ...]:
         if where.order == "published":
-            return str(version.published), version.sort
+            return str(version.published), version.sort, version.key.version
         return version.sort, version.key.version
 
     return VersionList(row, await default_version(tx, info, row), cut(versions, limit, last))

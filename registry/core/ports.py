@@ -208,10 +208,10 @@ class Versions(Protocol):
         """Every version of some packages, with assets by name; two statements."""
 
     async def page(
-        self, package_id: int, where: VersionFilter, after: tuple[str, str] | None, limit: int
+        self, package_id: int, where: VersionFilter, after: tuple[str, ...] | None, limit: int
     ) -> list[Version]:
         """Without assets and native.  order "version": by (sort, version) descending, after that pair.
-        order "published": by (published, sort) descending; the pair is then (str(published), sort)."""
+        order "published": by (published, sort, version) descending, after (str(published), sort, version)."""
 
     async def latest_published(self, package_id: int) -> str | None:
         """Display spelling of the most recently published version whose status is Published."""
@@ -270,6 +270,16 @@ class Blobs(Protocol):
 
     async def reap(self, domain_id: int, before: int, limit: int) -> list[Blob]:
         """Delete rows condemned before that time and still unreferenced; return them, so that files can go."""
+
+    async def condemned(self, domain_id: int, before: int, after: int, limit: int) -> list[Blob]:
+        """What reap would take now, the first `after` of them left out; changes nothing."""
+
+    async def mark_lost(self, domain_id: int, sha256: str, key: str) -> bool:
+        """The row's file is damaged: if it still has that key, give it one that names no file, so that the next
+        upload of the same bytes heals it.  Returns whether it did."""
+
+    async def unreferenced(self, domain_id: int) -> int:
+        """How many rows no asset refers to; for `check`, it looks at all."""
 
     async def known(self, domain_id: int, keys: Sequence[str]) -> set[str]:
         """Which of these file keys a row names."""

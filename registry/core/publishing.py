@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from registry.core import origin, rights
-from registry.core.errors import Conflict, ResourceNotFound, ServiceQuotaExceeded
+from registry.core.errors import Conflict, ServiceQuotaExceeded
 from registry.core.placing import Claims, claim_all, storing
 from registry.core.ports import Tx
 from registry.core.retention import refresh, retain, retain_stored
@@ -36,7 +36,7 @@ from registry.core.types import (
     Status,
     Version,
 )
-from registry.core.writing import Arriving, Place, extend, insert, joined
+from registry.core.writing import Arriving, Place, extend, insert, joined, touched
 
 __all__ = ["Published", "Verdict", "publish", "refresh", "retain", "retain_stored", "weigh"]
 
@@ -140,18 +140,22 @@ def weigh(held: Version | None, draft: Draft, *, grows: bool) -> Verdict:
 async def _judge(tx: Tx, job: _Job) -> tuple[PackageRow | None, Version | None]:
     """Rights first, then origin controls, then what is here."""
     key = job.draft.key
+    await _authorize(tx, job)
+    row = await tx.packages.get(job.repository.id, key.package)
+    origin.require_publish(job.repository, key.package, row)
+    return row, None if row is None else await tx.versions.get(row.id, key.version)
+
+
+async def _authorize(tx: Tx, job: _Job) -> None:
     await rights.require_publish(
         tx,
         job.services,
         repository=job.repository,
         info=job.info,
         caller=job.caller,
-        package=key.package,
+        package=job.draft.key.package,
         context=job.context,
     )
-    row = await tx.packages.get(job.repository.id, key.package)
-    origin.require_publish(job.repository, key.package, row)
-    return row, None if row is None else await tx.versions.get(row.id, key.version)
 
 
 async def _check_upstream(job: _Job, row: PackageRow | None) -> None:
@@ -186,23 +190,18 @@ def _check_count(draft: Draft, count: int, quotas: Quotas) -> None:
 
 
 async def _write(tx: Tx, claims: Claims, job: _Job) -> Version:
-    """Judge again under the lock of the package row, then write."""
+    """Judge again, now under the lock of the package row, then write."""
     draft, key, now = job.draft, job.draft.key, job.services.clock.now()
-    if await tx.repositories.by_id(job.repository.id) is None:
-        raise ResourceNotFound(
-            f"Repository {job.repository.key.name} does not exist",
-            resource_id=job.repository.key.name,
-            resource_type="repository",
-        )
-    publish_control, upstream_control = origin.defaults("INTERNAL")
-    row = await tx.packages.touch(
-        job.repository.id,
+    await _authorize(tx, job)
+    place = await touched(
+        tx,
+        job.repository,
         key.package,
-        display=draft.facts.display or key.package.name,
-        publish=publish_control,
-        upstream=upstream_control,
+        display=draft.facts.display,
+        controls=origin.defaults("INTERNAL"),
         now=now,
     )
+    row = place.row
     origin.require_publish(job.repository, key.package, row)
     held = await tx.versions.get(row.id, key.version) if row.seq > 1 else None
     verdict = weigh(held, draft, grows=job.info.grows)
@@ -210,7 +209,6 @@ async def _write(tx: Tx, claims: Claims, job: _Job) -> Version:
         raise _Same(held)
     _check_count(draft, len(verdict.fresh) + (0 if held is None else len(held.assets)), job.services.quotas)
     blobs = {asset.name: blob for asset, blob in zip(draft.assets, await claim_all(tx, claims, now), strict=True)}
-    place = Place(tx, job.repository, row, now)
     version = await _settle(place, job, held, _assets(verdict.fresh, blobs, now))
     for tag, tagged in draft.tags.items():
         await tx.packages.set_tag(row.id, tag, tagged)

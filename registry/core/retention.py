@@ -28,7 +28,7 @@ from registry.core.types import (
     Version,
     VersionKey,
 )
-from registry.core.writing import Arriving, Place, announce, arriving, extend, insert, joined
+from registry.core.writing import Arriving, Place, announce, arriving, extend, insert, joined, touched
 
 Allowed = Callable[[PackageRow | None], bool]
 
@@ -129,12 +129,8 @@ async def _keep(tx: Tx, info: FormatInfo, target: Repository, new: Arriving, all
         return held
     if not allowed(row):
         raise blocked_upstream(target, key.package)
-    if await tx.repositories.by_id(target.id) is None:
-        raise _gone(target, key)
-    publish, upstream = defaults("EXTERNAL")
-    display = new.facts.display or key.package.name
-    row = await tx.packages.touch(target.id, key.package, display=display, publish=publish, upstream=upstream, now=now)
-    place = Place(tx, target, row, now)
+    place = await touched(tx, target, key.package, display=new.facts.display, controls=defaults("EXTERNAL"), now=now)
+    row = place.row
     held = await tx.versions.get(row.id, key.version) if row.seq > 1 else None
     if held is None:
         return await insert(place, new)

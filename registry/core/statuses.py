@@ -27,7 +27,7 @@ from registry.core.outcomes import (
 from registry.core.ports import Tx
 from registry.core.services import Services
 from registry.core.types import Control, PackageKey, PackageRow, Repository, Status, Version
-from registry.core.writing import Place, announce
+from registry.core.writing import Place, announce, touched
 
 # Apply one change to one version of a touched package and say what it came to.
 Apply = Callable[[Place, Version], Awaitable[Done]]
@@ -91,9 +91,8 @@ async def put_origin(
         row = await tx.packages.get(repository.id, key)
         if row is None:
             now = services.clock.now()
-            row = await tx.packages.touch(
-                repository.id, key, display=display, publish=publish, upstream=upstream, now=now
-            )
+            place = await touched(tx, repository, key, display=display, controls=(publish, upstream), now=now)
+            row = place.row
         await tx.packages.set_controls(row.id, publish, upstream)
         return await tx.packages.get(repository.id, key) or row
 

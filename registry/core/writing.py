@@ -11,9 +11,21 @@ from dataclasses import dataclass, replace
 
 from registry.core import events
 from registry.core.clock import new_id
+from registry.core.errors import ResourceNotFound
 from registry.core.ports import Tx
 from registry.core.revisions import revision
-from registry.core.types import Asset, Facts, Origin, PackageRow, Repository, Status, Version, VersionKey
+from registry.core.types import (
+    Asset,
+    Control,
+    Facts,
+    Origin,
+    PackageKey,
+    PackageRow,
+    Repository,
+    Status,
+    Version,
+    VersionKey,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,26 @@ def arriving(version: Version, facts: Facts) -> Arriving:
         facts=facts,
         assets=version.assets,
     )
+
+
+async def touched(
+    tx: Tx, repository: Repository, key: PackageKey, *, display: str, controls: tuple[Control, Control], now: int
+) -> Place:
+    """Count up the package's row, which locks it, or make it with these controls.
+
+    Raises ResourceNotFound when the repository has gone since it was looked up.
+    """
+    if await tx.repositories.by_id(repository.id) is None:
+        raise ResourceNotFound(
+            f"Repository {repository.key.name} does not exist any more",
+            resource_id=repository.key.name,
+            resource_type="repository",
+        )
+    publish, upstream = controls
+    row = await tx.packages.touch(
+        repository.id, key, display=display or key.name, publish=publish, upstream=upstream, now=now
+    )
+    return Place(tx, repository, row, now)
 
 
 async def insert(place: Place, new: Arriving, *, replaced: Version | None = None) -> Version:

@@ -72,7 +72,7 @@ class Versions:
         return [_version(head, bytes(head[14]), tuple(assets.get(head[0], ()))) for head in heads]
 
     async def page(
-        self, package_id: int, where: VersionFilter, after: tuple[str, str] | None, limit: int
+        self, package_id: int, where: VersionFilter, after: tuple[str, ...] | None, limit: int
     ) -> list[Version]:
         conditions = Conditions()
         conditions.add("v.package_id = ?", package_id)
@@ -82,7 +82,7 @@ class Versions:
             conditions.add("v.origin_type = ?", where.origin)
         if where.order == "published":
             if after is not None:
-                conditions.add("(v.published, v.sort) < (?, ?)", int(after[0]), after[1])
+                conditions.add("(v.published, v.sort, v.version) < (?, ?, ?)", int(after[0]), *after[1:])
             order = "v.published desc, v.sort desc, v.version desc"
         else:
             if after is not None:
