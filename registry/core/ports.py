@@ -279,7 +279,7 @@ class Blobs(Protocol):
         upload of the same bytes heals it.  Returns whether it did."""
 
     async def unreferenced(self, domain_id: int) -> int:
-        """How many rows no asset refers to; for `check`, it looks at all."""
+        """How many live rows no asset refers to; looks at all of them, for reports."""
 
     async def known(self, domain_id: int, keys: Sequence[str]) -> set[str]:
         """Which of these file keys a row names."""

@@ -119,6 +119,34 @@ class Blobs:
             gone.extend([_blob(row) for row in deleted])
         return gone
 
+    async def condemned(self, domain_id: int, before: int, after: int, limit: int) -> list[Blob]:
+        rows = await self._sql.fetch(
+            f"select {_COLUMNS} from blob where domain_id = $1 and condemned < $2 and {_UNREFERENCED}"  # noqa: S608
+            " order by condemned, sha256 limit $3 offset $4",
+            domain_id,
+            before,
+            limit,
+            after,
+        )
+        return [_blob(row) for row in rows]
+
+    async def mark_lost(self, domain_id: int, sha256: str, key: str) -> bool:
+        changed = await self._sql.run(
+            "update blob set key = $4 where domain_id = $1 and sha256 = $2 and key = $3",
+            domain_id,
+            sha256,
+            key,
+            f"lost/{sha256}",
+        )
+        return bool(changed)
+
+    async def unreferenced(self, domain_id: int) -> int:
+        row = await self._sql.row(
+            f"select count(*) from blob where domain_id = $1 and condemned is null and {_UNREFERENCED}",  # noqa: S608
+            domain_id,
+        )
+        return int(row[0])
+
     async def known(self, domain_id: int, keys: Sequence[str]) -> set[str]:
         found: set[str] = set()
         for run in parts(keys):
