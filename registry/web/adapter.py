@@ -26,11 +26,14 @@ class Route:
     `{name}` takes one raw segment, decoded once (so `%2f` may come out as a slash);
     `{name...}` at the end takes all the rest.  A trailing slash counts: `simple/{project}/` and
     `simple/{project}` are two templates.  GET routes answer HEAD too.  The first match wins.
+    `credentials` reads the token of a request that carries it elsewhere than in its headers (npm login: in its
+    body); what the headers say is then ignored.
     """
 
     methods: tuple[str, ...]
     template: str
     handler: Handler
+    credentials: Callable[[Req], Awaitable[str]] | None = None
 
 
 class Adapter(Protocol):
