@@ -9,16 +9,19 @@ connection, owned by the server and shared by everyone who waits.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from registry.config import UpstreamsConfig
-from registry.core.errors import RegistryError, UpstreamUnavailable
+from registry.core.errors import UpstreamUnavailable
 from registry.core.ports import Clock, Fetcher, Http, Store
 from registry.core.types import Absent, CachedListing, NotModified, PackageKey, Remote, RemoteVersion
 from upstreams.connections import Connection
 from upstreams.reply import Broken
 from upstreams.tasks import Tasks
+
+log = logging.getLogger(__name__)
 
 _RECHECK = 2_000
 """Milliseconds within which a client that names something unknown does not make us ask again."""
@@ -44,6 +47,15 @@ class Known:
         if self.remote is None:
             return None
         return next((each for each in self.remote.versions if each.version == version), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Which state of a listing is known, and until when (ms)."""
+
+    changed: int
+    expires: int
+    stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +87,25 @@ class ExternalListings:
         self._fetchers = fetchers
         self._http = http
         self._patience = patience
+        self._longest = settings.connect_timeout + 4 * settings.read_timeout
         self._asking: dict[_Key, asyncio.Task[Known]] = {}
         self._failed: dict[_Key, tuple[int, UpstreamUnavailable]] = {}
+        self._limits: dict[int, int] = {}
+
+    async def mark(self, domain_id: int, connection: Connection, package: PackageKey) -> Mark:
+        """As get(), for less: nothing is read but an age, as long as that is young enough."""
+        ages = await self._store.glance(lambda tx: tx.listings.age(domain_id, (connection.name,), package))
+        if connection.name in ages:
+            fetched, changed = ages[connection.name]
+            limit = self._limits.get(changed)  # a `changed` is never used twice
+            if limit is not None and 0 <= self._clock.now() - fetched < limit:
+                return Mark(changed, fetched + limit)
+        known = await self.get(domain_id, connection, package)
+        if not known.stale:
+            if len(self._limits) >= 10_000:
+                self._limits = {}
+            self._limits[known.changed] = self._negative if known.remote is None else self._positive
+        return Mark(known.changed, known.expires, known.stale)
 
     async def get(self, domain_id: int, connection: Connection, package: PackageKey, *, refresh: bool = False) -> Known:
         """The listing, young enough or asked for again.  `refresh` asks at once, though not all the time.
@@ -86,8 +115,8 @@ class ExternalListings:
         key = _Key(domain_id, connection.name, package)
         task = self._asking.get(key)
         if task is None:
-            had = await self._store.glance(lambda tx: tx.listings.get(domain_id, connection.name, package))
-            known = self.judged(had, refresh=refresh)
+            had = await self._store.read(lambda tx: tx.listings.get(domain_id, connection.name, package))
+            known = self._judged(had, refresh=refresh)
             if known is not None:
                 return known
             known = self._recently_failed(key, had)
@@ -96,7 +125,7 @@ class ExternalListings:
             task = self._asking.get(key) or self._ask(key, connection, had)
         return await self._waited(key, task)
 
-    def judged(self, had: CachedListing | None, *, refresh: bool = False) -> Known | None:
+    def _judged(self, had: CachedListing | None, *, refresh: bool = False) -> Known | None:
         """What is stored, when it is young enough."""
         if had is None:
             return None
@@ -104,7 +133,7 @@ class ExternalListings:
         limit = self._positive if had.remote is not None else self._negative
         if refresh:
             limit = min(limit, _RECHECK)
-        if not -limit <= age < limit:  # a clock that was set back must not keep a listing for ever
+        if not 0 <= age < limit:  # below 0: the clock was set back
             return None
         return Known(had.remote, had.changed, had.fetched + limit)
 
@@ -136,7 +165,7 @@ class ExternalListings:
         """Wait as long as it takes, or while an older listing can be served, not longer than a client likes to."""
         done, _ = await asyncio.wait({task}, timeout=self._patience)
         if not done:
-            had = await self._store.glance(lambda tx: tx.listings.get(key.domain_id, key.connection, key.package))
+            had = await self._store.read(lambda tx: tx.listings.get(key.domain_id, key.connection, key.package))
             if had is not None and had.remote is not None:
                 return Known(had.remote, had.changed, self._clock.now() + _PAUSE, stale=True)
         return await asyncio.shield(task)
@@ -150,11 +179,9 @@ class ExternalListings:
             return self._older(had, err)
         now = self._clock.now()
         if isinstance(answer, NotModified):
-            if had is None:
-                raise UpstreamUnavailable(f"The external registry {key.connection} answered 304 to a first request")
-            kept = had
+            assert had is not None  # else there were no validators to send
             await self._store.write(lambda tx: tx.listings.fresh(key.domain_id, key.connection, key.package, now))
-            return Known(kept.remote, kept.changed, now + self._positive)
+            return Known(had.remote, had.changed, now + self._positive)
         remote = None if isinstance(answer, Absent) else _timed(answer, had.remote if had else None, now)
         await self._store.write(lambda tx: tx.listings.put(key.domain_id, key.connection, key.package, remote, now))
         stored = await self._store.read(lambda tx: tx.listings.get(key.domain_id, key.connection, key.package))
@@ -169,17 +196,21 @@ class ExternalListings:
         validators = had.remote.validators if had is not None and had.remote is not None else {}
         for last in (False, True):
             try:
-                answer = await fetcher.listing(self._http(connection), key.package, validators)
+                async with asyncio.timeout(self._longest):
+                    answer = await fetcher.listing(self._http(connection), key.package, validators)
                 if isinstance(answer, NotModified) and not validators:
                     raise UpstreamUnavailable(f"The external registry {key.connection} answered 304 unasked")
                 return answer
             except Broken:
                 if last:
                     raise
-            except RegistryError as err:
-                if isinstance(err, UpstreamUnavailable):
-                    raise
-                raise UpstreamUnavailable(f"The external registry {key.connection}: {err.message}") from err
+            except UpstreamUnavailable:
+                raise
+            except TimeoutError:
+                raise UpstreamUnavailable(f"The external registry {key.connection} did not answer in time") from None
+            except Exception as err:
+                log.exception("The listing of %s by %s could not be understood", key.package, key.connection)
+                raise UpstreamUnavailable(f"The external registry {key.connection} answered nonsense") from err
         raise AssertionError  # pragma: no cover
 
     def _remember_failure(self, key: _Key, error: UpstreamUnavailable) -> None:

@@ -9,14 +9,38 @@ async with resolver:        # owns the HTTP session and every task; leave it aft
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
 from registry.config import UpstreamsConfig
-from registry.core.ports import Fetcher
+from registry.core import retention
+from registry.core.errors import UpstreamUnavailable
+from registry.core.ports import Content, Fetcher, Tx
 from registry.core.services import Services
+from registry.core.types import (
+    FormatInfo,
+    Listing,
+    PackageKey,
+    PackageRow,
+    Repository,
+    Stamp,
+    VersionKey,
+)
+from upstreams.assets import Assets, Wanted
+from upstreams.client import Client
 from upstreams.connections import Connection
+from upstreams.external import External
+from upstreams.flights import Flights
+from upstreams.listings import ExternalListings, Known, Mark
+from upstreams.merge import Layer, Merged, merge
+from upstreams.survey import PackageSurvey, Survey, Surveys
+from upstreams.tasks import Tasks
+
+_UNASKED_FOR = 1_000
+"""Milliseconds after which a listing that lacks a registry's word is made anew."""
+_MOST_RENEWED = 50
+"""Versions whose marks one listing brings up to date in our rows; the next listing goes on."""
 
 
 class UpstreamResolver:
@@ -26,20 +50,174 @@ class UpstreamResolver:
         self, *, connections: Mapping[str, Connection], fetchers: Mapping[str, Fetcher], settings: UpstreamsConfig
     ) -> None:
         """`connections` as upstreams.connections.catalog() gives them; `fetchers` by format name."""
-        raise NotImplementedError
+        self._connections = dict(connections)
+        self._fetchers = dict(fetchers)
+        self._settings = settings
+        self._client = Client(settings)
+        self._tasks = Tasks()
+        self._stamps: dict[tuple[int, PackageKey], tuple[int, Stamp]] = {}
+        self._services: Services
+        self._surveys: Surveys
+        self._external: External
+        self._assets: Assets
 
     @property
     def formats(self) -> dict[str, str]:
         """For Services.connections: connection name -> format."""
-        raise NotImplementedError
+        return {name: connection.format for name, connection in self._connections.items()}
 
     def attach(self, services: Services) -> None:
-        raise NotImplementedError
+        """Give it the services that it is part of; once, before it is entered."""
+        self._services = services
+        self._surveys = Surveys(services.quotas.upstreams_searched)
+        listings = ExternalListings(
+            store=services.store,
+            clock=services.clock,
+            settings=self._settings,
+            tasks=self._tasks,
+            fetchers=self._fetchers,
+            http=self._client.to,
+        )
+        self._external = External(self._connections, self._fetchers, listings, self._client.to)
+        self._assets = Assets(services, self._surveys, self._external, Flights(self._tasks), self._tasks)
 
     async def __aenter__(self) -> Self:
-        raise NotImplementedError
+        await self._client.__aenter__()
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        raise NotImplementedError
+        await self._tasks.close()
+        await self._client.__aexit__(kind, error, trace)
+
+    async def idle(self) -> None:
+        """Wait until no refresh, no flight and no companion is under way."""
+        await self._tasks.idle()
+
+    # --- listings -----------------------------------------------------------------------------
+
+    async def stamp(self, repo: Repository, package: PackageKey) -> Stamp:
+        """What listing() would be made from; refreshes external listings that are too old."""
+        epoch = self._services.store.epoch()
+        kept = self._stamps.get((repo.id, package))
+        if kept is not None and kept[0] == epoch and not self._expired(kept[1]):
+            return kept[1]
+        seen = await self._services.store.glance(lambda tx: self._surveys.of_rows(tx, repo, package))
+        names = self._external.concerned(seen.connections(), package)
+        marks = await self._external.marks(repo.domain_id, names, package)
+        stamp = self._stamp(seen, marks)
+        failures = [mark for mark in marks.values() if isinstance(mark, UpstreamUnavailable)]
+        if failures and not seen.rows and len(failures) == len(marks):
+            raise failures[0]
+        if epoch is not None and not failures:
+            if len(self._stamps) >= 10_000:
+                self._stamps = {}
+            self._stamps[(repo.id, package)] = (epoch, stamp)
+        return stamp
+
+    async def listing(self, repo: Repository, package: PackageKey) -> Listing:
+        """Merged over the chain.  Raises UpstreamUnavailable when nothing is known and a registry could not be asked."""
+        seen = await self._services.store.read(lambda tx: self._surveys.of_package(tx, repo, package))
+        names = self._external.concerned(seen.connections(), package)
+        words = await self._external.words(repo.domain_id, names, package)
+        known = {name: word for name, word in words.items() if isinstance(word, Known)}
+        layers = _layers(seen, known)
+        merged = merge(self._services.formats[package.format], layers)
+        failures = [word for word in words.values() if isinstance(word, UpstreamUnavailable)]
+        if failures and not merged.versions and not merged.unlisted:
+            raise failures[0]
+        self._renew(layers, merged, package)
+        stamp = self._stamp(seen, words)
+        return Listing(
+            package=package,
+            display=_display(seen, known.values(), package),
+            versions=merged.versions,
+            unlisted=merged.unlisted,
+            tags=merged.tags,
+            stamp=stamp,
+            stale=stamp.stale,
+        )
+
+    def _expired(self, stamp: Stamp) -> bool:
+        return stamp.expires is not None and stamp.expires <= self._services.clock.now()
+
+    def _stamp(
+        self, seen: Survey, words: Mapping[str, Known | UpstreamUnavailable] | Mapping[str, Mark | UpstreamUnavailable]
+    ) -> Stamp:
+        """Topology, the counter of each hop's package row, and the state of each registry's listing."""
+        answered = {name: word for name, word in words.items() if not isinstance(word, UpstreamUnavailable)}
+        rows = tuple((row.id, row.seq) for row in (seen.rows.get(repo_id) for repo_id in seen.chain.ids) if row)
+        states = tuple((name, answered[name].changed if name in answered else None) for name in words)
+        expires = [word.expires for word in answered.values()]
+        if len(answered) < len(words):
+            expires.append(self._services.clock.now() + _UNASKED_FOR)
+        return Stamp(
+            value=(seen.chain.topology, rows, states),
+            expires=min(expires, default=None),
+            stale=len(answered) < len(words) or any(word.stale for word in answered.values()),
+        )
+
+    def _renew(self, layers: Iterable[Layer], merged: Merged, package: PackageKey) -> None:
+        """Bring marks (yanked) of retained files up to date in the rows too, for when the registry is out of reach."""
+        for version, assets in list(merged.renewed.items())[:_MOST_RENEWED]:
+            holders = [each.repository for each in layers if any(v.key.version == version for v in each.versions)]
+            work = retention.refresh(
+                self._services, repositories=holders, key=VersionKey(package, version), assets=assets
+            )
+            self._tasks.start(work, name=f"renew {package.name} {version}")
+
+    # --- assets -------------------------------------------------------------------------------
+
+    async def open(self, repo: Repository, key: VersionKey, asset: str, *, retain: bool = True) -> Content:
+        """See registry.core.ports.Resolver."""
+        return await self._assets.open(Wanted(repo, self._info(key), key, asset, retain=retain))
+
+    async def reachable(self, repo: Repository, key: VersionKey) -> str | None:
+        """See registry.core.ports.Resolver."""
+        return await self._assets.reachable(repo, key)
+
+    async def secure(self, repo: Repository, key: VersionKey) -> Repository | None:
+        """See registry.core.ports.Resolver."""
+        return await self._assets.secure(repo, self._info(key), key)
+
+    async def search(
+        self, repo: Repository, format: str, text: str, after: tuple[str, str] | None, limit: int
+    ) -> list[PackageRow]:
+        """Stored packages of the whole chain; external registries are not searched."""
+
+        async def work(tx: Tx) -> list[PackageRow]:
+            ids = await self._surveys.repositories(tx, repo)
+            return await tx.packages.search(ids, format, text, after, limit)
+
+        return await self._services.store.read(work)
+
+    def _info(self, key: VersionKey) -> FormatInfo:
+        return self._services.formats[key.package.format]
+
+
+def _layers(seen: PackageSurvey, known: Mapping[str, Known]) -> list[Layer]:
+    layers = []
+    for step, hop in seen.hops():
+        connection = seen.asks(hop)
+        word = known.get(connection) if connection is not None else None
+        versions = [version for version in seen.versions.get(step.id, ()) if seen.shows(step, version)]
+        layers.append(
+            Layer(
+                repository=hop.repository,
+                parent=step.parent,
+                versions=versions,
+                tags=seen.tags.get(step.id, {}),
+                connection=connection,
+                remote=word.remote if word is not None else None,
+            )
+        )
+    return layers
+
+
+def _display(seen: Survey, known: Iterable[Known], package: PackageKey) -> str:
+    """As the nearest repository spells it, else as the registry does."""
+    for repo_id in seen.chain.ids:
+        if repo_id in seen.rows:
+            return seen.rows[repo_id].display
+    return next((word.remote.display for word in known if word.remote is not None), package.name)

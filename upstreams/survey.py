@@ -1,0 +1,117 @@
+"""What our own rows say along a search, read in one unit of work.
+
+A package whose origin control `upstream` is BLOCK ends the search through its repository; where any hop
+holds the package privately, versions that came from outside are left out (rulings, "Origin controls" 2, 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from registry.core.origin import hides_external, is_private, may_ingest
+from registry.core.ports import Tx
+from registry.core.types import Hop, PackageKey, PackageRow, Repository, Version, VersionKey
+from upstreams.chain import Chain, Chains, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The hops that count for a package, and their rows by repository id.
+
+    `private`: versions that came from outside are hidden, but for those in the repository asked.
+    """
+
+    chain: Chain
+    rows: Mapping[int, PackageRow]
+    private: bool
+
+    def hops(self) -> Sequence[tuple[Step, Hop]]:
+        return tuple(zip(self.chain.steps, self.chain.hops, strict=True))
+
+    def shows(self, step: Step, version: Version) -> bool:
+        return not self.private or step.parent is None or version.origin.type != "EXTERNAL"
+
+    def asks(self, hop: Hop) -> str | None:
+        """The connection to ask at this hop."""
+        return None if self.private else hop.connection
+
+    def connections(self) -> tuple[str, ...]:
+        """Every connection to ask, once, in order."""
+        asked = (self.asks(hop) for hop in self.chain.hops)
+        return tuple(dict.fromkeys(name for name in asked if name is not None))
+
+
+@dataclass(frozen=True, slots=True)
+class PackageSurvey(Survey):
+    """With every version and tag."""
+
+    versions: Mapping[int, Sequence[Version]]
+    tags: Mapping[int, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionSurvey(Survey):
+    """With one version, by repository id."""
+
+    held: Mapping[int, Version]
+
+
+class Surveys:
+    """Reads surveys; one per server, for what it remembers."""
+
+    def __init__(self, limit: int) -> None:
+        self._chains = Chains(limit)
+        self._private: dict[tuple[int, int], bool] = {}
+
+    async def of_rows(self, tx: Tx, repo: Repository, key: PackageKey) -> Survey:
+        """The hops and their package rows: two point reads when the topology is known."""
+        chain, rows = await self._along(tx, repo, key)
+        return Survey(chain, rows, await self._hides(tx, repo, rows))
+
+    async def of_package(self, tx: Tx, repo: Repository, key: PackageKey) -> PackageSurvey:
+        """Everything that a listing needs."""
+        chain, rows = await self._along(tx, repo, key)
+        by_row = {row.id: repo_id for repo_id, row in rows.items()}
+        versions: dict[int, list[Version]] = {repo_id: [] for repo_id in rows}
+        for version in await tx.versions.of(tuple(by_row)):
+            versions[by_row[version.package_id]].append(version)
+        tags = {by_row[row_id]: found for row_id, found in (await tx.packages.tags(tuple(by_row))).items()}
+        return PackageSurvey(chain, rows, await self._hides(tx, repo, rows), versions, tags)
+
+    async def of_version(self, tx: Tx, repo: Repository, key: VersionKey) -> VersionSurvey:
+        """Everything that finding one version needs."""
+        chain, rows = await self._along(tx, repo, key.package)
+        held = {}
+        for repo_id, row in rows.items():
+            version = await tx.versions.get(row.id, key.version)
+            if version is not None:
+                held[repo_id] = version
+        return VersionSurvey(chain, rows, await self._hides(tx, repo, rows), held)
+
+    async def repositories(self, tx: Tx, repo: Repository) -> tuple[int, ...]:
+        """The whole chain, nearest first."""
+        return (await self._chains.of(tx, repo)).ids
+
+    async def _along(self, tx: Tx, repo: Repository, key: PackageKey) -> tuple[Chain, dict[int, PackageRow]]:
+        """The chain, shortened where controls block, and its package rows."""
+        whole = await self._chains.of(tx, repo)
+        rows = {row.repo_id: row for row in await tx.packages.across(whole.ids, key)}
+        chain = whole.without({repo_id for repo_id, row in rows.items() if not may_ingest(row)})
+        return chain, {repo_id: row for repo_id, row in rows.items() if repo_id in chain.ids}
+
+    async def _hides(self, tx: Tx, repo: Repository, rows: Mapping[int, PackageRow]) -> bool:
+        private = False
+        for row in rows.values():
+            private = private or (row.upstream == "BLOCK" and await self._is_private(tx, row))
+        return hides_external(rows.get(repo.id), private_in_chain=private)
+
+    async def _is_private(self, tx: Tx, row: PackageRow) -> bool:
+        """Every change to a package counts its `seq` up, so an answer holds for as long as that stands."""
+        known = self._private.get((row.id, row.seq))
+        if known is None:
+            known = is_private(row, await tx.versions.of((row.id,)))
+            if len(self._private) >= 10_000:
+                self._private = {}
+            self._private[(row.id, row.seq)] = known
+        return known
