@@ -1,8 +1,8 @@
 """Settings: packyard.toml and the environment become one frozen Config.
 
-Source: docs/operations/settings.md.  Each key `section.key` is also the environment variable PACKYARD_SECTION_KEY, which wins over
-the file.  A key that is not known is an error that names it and the nearest known one, so that a misspelt
-setting never passes for a set one.
+Each key `section.key` is also the environment variable PACKYARD_SECTION_KEY, which wins over the file.
+A key that is not known is an error that names it and the nearest known one, so that a misspelt setting
+never passes for a set one.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Config:
     server: ServerConfig = ServerConfig()
     aws: AwsConfig = AwsConfig()
     accounts: tuple[AccountConfig, ...] = ()
-    quotas: Quotas = Quotas()
+    quotas: Quotas = field(default_factory=Quotas)
     storage: StorageConfig = StorageConfig()
     upstreams: UpstreamsConfig = UpstreamsConfig()
     connections: Mapping[str, ConnectionConfig] = field(default_factory=dict)

@@ -10,7 +10,8 @@ await index(req, view, package, kind=..., media_type=..., render=..., vary=...)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import quote
 
 import msgspec
 from starlette.responses import Response
@@ -18,7 +19,10 @@ from starlette.responses import Response
 from registry.core.ports import Content
 from registry.core.types import Listing, PackageKey
 from registry.core.view import RepoView
+from registry.web import exchange
 from registry.web.adapter import Answer
+from registry.web.files import FileAnswer
+from registry.web.indexes import IndexAnswer
 from registry.web.request import Req
 
 IMMUTABLE = "private, max-age=31536000, immutable"
@@ -60,7 +64,24 @@ async def content(
     `etag` without quotes; None takes the sha256 (else sha1) of the content, if known.
     `filename` adds `Content-Disposition: attachment`.
     """
-    raise NotImplementedError
+    digests = content.digests
+    fixed = {"cache-control": cache_control, **(headers or {})}
+    if filename is not None:
+        fixed["content-disposition"] = disposition(filename)
+    exchange.of(req.request.scope).source = content.source
+    return FileAnswer(
+        content,
+        media_type=media_type,
+        etag=etag if etag is not None else digests.get("sha256") or digests.get("sha1"),
+        headers=fixed,
+    )
+
+
+def disposition(filename: str) -> str:
+    """An attachment of that name; other than plain characters in the extended form of RFC 6266."""
+    if all(char.isascii() and (char.isalnum() or char in "._-+~ ") for char in filename):
+        return f'attachment; filename="{filename}"'
+    return f"attachment; filename*=UTF-8''{quote(filename, safe='')}"
 
 
 async def index(
@@ -73,12 +94,20 @@ async def index(
     render: Callable[[Listing], bytes],
     vary: str = "",
     headers: Mapping[str, str] | None = None,
+    listing: Callable[[], Awaitable[Listing]] | None = None,
 ) -> Answer:
     """A rendered index, cached compressed by stamp, with ETag, 304 and `Cache-Control: no-cache`.
 
     `kind` names the representation within the format; with the package, the repository and `req.base` it must
     determine what `render` gives.  `render(listing)` is pure, may run in a thread, is called once for concurrent
     requests, and raises ResourceNotFound where the package is unknown (that is not cached).
+    `listing` may put more into `view.listing(package)`, as long as the same stamp means the same.
     `vary`: request headers that chose `kind`, e.g. "Accept".  A listing that is stale adds a Warning header.
     """
-    raise NotImplementedError
+    stamp = await view.stamp(package)
+    trip = exchange.of(req.request.scope)
+    key = (view.repository.id, package, kind, req.base)
+    rendered = await trip.indexes.get(key, stamp, listing or (lambda: view.listing(package)), render)
+    return IndexAnswer(
+        rendered, stamp, view=view, package=package, media_type=media_type, vary=vary, headers=headers or {}
+    )

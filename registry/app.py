@@ -1,0 +1,242 @@
+"""The composition root: a Config becomes drivers, services, adapters and one ASGI application.
+
+The only place that sees all four packages.  `build` opens nothing; the application opens its store when the
+server starts (ASGI lifespan) and closes it after the last request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
+
+import protocols
+from registry.config import Config, ConfigError
+from registry.control.dispatch import ControlPlane
+from registry.core.arns import Arns
+from registry.core.authorize import require
+from registry.core.clock import SystemClock
+from registry.core.errors import Unavailable
+from registry.core.ports import Tx
+from registry.core.services import Services
+from registry.identity.bootstrap import Made, Seed, bootstrap
+from registry.identity.secrets import Secrets, master_key
+from registry.identity.tokens import Tokens
+from registry.web.access import Gate
+from registry.web.address import Addresses
+from registry.web.dataplane import DataPlane
+from registry.web.front import Front, Rooms
+from registry.web.log import Lines
+from registry.web.metrics import Metrics
+from registry.web.openfiles import OpenFiles
+from registry.web.reaper import Limits
+from registry.web.rendered import Indexes
+from storage.blobs.filesystem import FileBlobs
+from storage.metadata.sqlite import SQLiteStore
+from upstreams.connections import catalog
+from upstreams.resolver import UpstreamResolver
+
+log = logging.getLogger(__name__)
+
+DATABASE = "packyard.db"
+CREDENTIALS = "credentials"
+
+
+def store_of(config: Config) -> SQLiteStore:
+    """The metadata store that the settings name; not opened."""
+    return SQLiteStore(config.data / DATABASE)
+
+
+def blobs_of(config: Config) -> FileBlobs:
+    """The blob store that the settings name."""
+    return FileBlobs(config.data / "blobs")
+
+
+class Application:
+    """The ASGI application of one process.  `front` and `services` exist while it is open."""
+
+    front: Front
+    services: Services
+    made: list[Made]
+
+    def __init__(self, config: Config, environ: Mapping[str, str] | None = None, lines: Lines | None = None) -> None:
+        self.config = config
+        self._environ = os.environ if environ is None else environ
+        self._lines = lines
+        server = config.server
+        self.limits = Limits(
+            header_bytes=server.header_bytes,
+            header_timeout=server.header_timeout,
+            body_timeout=server.body_timeout,
+            write_timeout=server.write_timeout,
+            idle_timeout=server.idle_timeout,
+        )
+        try:
+            self._addresses = Addresses(server.base_url, server.trusted_proxies)
+        except ValueError as err:
+            raise ConfigError(f"server.trusted_proxies: {err}") from err
+        self._adapters = protocols.FORMATS
+        formats = [each.info.name for each in self._adapters]
+        self._connections = catalog(config.connections, formats, self._environ)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self.front(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(self.running())
+            except Exception as err:
+                log.exception("The server cannot start")
+                await send({"type": "lifespan.startup.failed", "message": str(err)})
+                return
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Application]:
+        """Everything open: the store, the resolver, the first accounts, the front door."""
+        config = self.config
+        async with AsyncExitStack() as stack:
+            lines = self._lines
+            if lines is None:
+                lines = Lines()
+                stack.callback(lines.close)
+            data = config.data
+            await asyncio.to_thread(data.mkdir, parents=True, exist_ok=True)
+            secrets = Secrets(await asyncio.to_thread(master_key, data / "keys", self._environ))
+            store = store_of(config)
+            await store.open()
+            stack.push_async_callback(store.close)
+            blobs = blobs_of(config)
+            await blobs.open()
+            stack.push_async_callback(blobs.close)
+            files = OpenFiles()
+            stack.callback(files.close)
+            resolver = UpstreamResolver(
+                connections=self._connections,
+                fetchers={each.info.name: each.fetcher for each in self._adapters if each.fetcher is not None},
+                settings=config.upstreams,
+            )
+            clock = SystemClock()
+            self.services = Services(
+                store=store,
+                blobs=blobs.of,
+                resolver=resolver,
+                clock=clock,
+                arns=Arns(config.aws.region),
+                formats={each.info.name: each.info for each in self._adapters},
+                quotas=config.quotas,
+                connections=resolver.formats,
+                page_key=secrets.derive("pages"),
+            )
+            resolver.attach(self.services)
+            await stack.enter_async_context(resolver)
+            self.made = await bootstrap(
+                store,
+                secrets,
+                accounts=_seeds(config, self._environ),
+                directory=data,
+                region=config.aws.region,
+                now=clock.now(),
+            )
+            self.front = self._front(secrets, files, lines)
+            yield self
+
+    def _front(self, secrets: Secrets, files: OpenFiles, lines: Lines) -> Front:
+        services = self.services
+        tokens = Tokens(secrets.derive("tokens"))
+        gate = Gate(services, tokens)
+        rooms = Rooms(
+            data=DataPlane(services, self._adapters, gate, self._addresses),
+            control=ControlPlane(services, secrets=secrets, tokens=tokens, base=self._addresses.base),
+            ready=_Ready(services, self.config.data),
+            may_measure=_Measuring(services, gate, self.config.metrics.public),
+        )
+        return Front(
+            rooms,
+            epoch=services.store.epoch,
+            addresses=self._addresses,
+            indexes=Indexes(self.config.server.index_cache_bytes),
+            files=files,
+            lines=lines,
+            metrics=Metrics(),
+        )
+
+
+def build(config: Config, environ: Mapping[str, str] | None = None) -> Application:
+    """The application.  Raises ConfigError for settings that cannot work together."""
+    return Application(config, environ)
+
+
+class _Ready:
+    """The database answers and the data directory takes a file."""
+
+    def __init__(self, services: Services, data: Path) -> None:
+        self._services = services
+        self._data = data
+
+    async def __call__(self) -> None:
+        """Raises Unavailable."""
+
+        async def work(tx: Tx) -> None:
+            await tx.identity.revision()
+
+        try:
+            async with asyncio.timeout(5):
+                await self._services.store.read(work)
+                await asyncio.to_thread(self._touch)
+        except (OSError, TimeoutError) as err:
+            raise Unavailable(f"The storage does not answer: {type(err).__name__}") from err
+
+    def _touch(self) -> None:
+        probe = self._data / f".ready-{os.getpid()}"
+        probe.write_bytes(b"")
+        probe.unlink()
+
+
+class _Measuring:
+    """Who may read /metrics: anybody if so set, else a token's holder with the right `packyard:ReadMetrics`."""
+
+    def __init__(self, services: Services, gate: Gate, public: bool) -> None:
+        self._services = services
+        self._gate = gate
+        self._public = public
+
+    async def __call__(self, scope: Scope) -> None:
+        """Raises Unauthenticated, AccessDenied."""
+        if self._public:
+            return
+        claims = self._gate.claims(Headers(scope=scope))
+        caller = await self._gate.caller(claims)
+
+        async def work(tx: Tx) -> None:
+            await require(
+                tx,
+                arns=self._services.arns,
+                caller=caller,
+                action="packyard:ReadMetrics",
+                resource=f"arn:aws:packyard:{self._services.arns.region}:{caller.account}:metrics",
+            )
+
+        await self._services.store.glance(work)
+
+
+def _seeds(config: Config, environ: Mapping[str, str]) -> list[Seed]:
+    first = Seed(
+        config.aws.account,
+        environ.get("PACKYARD_ADMIN_ACCESS_KEY_ID", ""),
+        environ.get("PACKYARD_ADMIN_SECRET_ACCESS_KEY", ""),
+    )
+    return [first, *(Seed(each.id, each.access_key_id, each.secret_access_key) for each in config.accounts)]

@@ -1,0 +1,119 @@
+"""One request and its answer on an HTTP/1.1 connection: the ASGI side of registry.web.http1."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from registry.web.wire import STATUS_LINES, Aborted
+
+log = logging.getLogger(__name__)
+
+_BAD = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+class Cycle(RequestResponseCycle):
+    """As uvicorn's, but an answer that cannot be ended breaks the connection off.
+
+    `closing` ends the connection after the answer; the protocol sets it.
+    """
+
+    closing: Callable[[], None]
+
+    async def run_asgi(self, app: Any) -> None:
+        try:
+            await app(self.scope, self.receive, self.send)
+        except Aborted:
+            self.transport.abort()
+        except Exception:
+            log.exception("Unexpected failure of the application")
+            if self.response_started:
+                self.transport.abort()
+            else:
+                await self.send_500_response()
+        else:
+            if not self.response_complete and not self.disconnected:
+                log.error("The application ended without a whole answer")
+                self.transport.abort()
+        finally:
+            self.on_response = _nothing
+
+    async def send(self, message: Any) -> None:
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        if not self.response_started:
+            self._start(message["status"], message.get("headers", ()))
+        elif not self.response_complete:
+            self._continue(message.get("body", b""), message.get("more_body", False))
+        else:
+            raise RuntimeError("The answer is complete already")
+
+    def _start(self, status: int, headers: Any) -> None:
+        self.response_started = True
+        lines = [STATUS_LINES[status]]
+        closes = False
+        for name, value in (*self.default_headers, *headers):
+            if _BAD.search(value):
+                raise RuntimeError(f"Invalid value of header {name!r}")
+            if name == b"content-length":
+                self.expected_content_length = int(value)
+                self.chunked_encoding = False
+            elif name == b"transfer-encoding":
+                continue
+            elif name == b"connection":
+                closes = b"close" in value.lower()
+            lines.append(b"%s: %s\r\n" % (name, value))
+        if self.waiting_for_100_continue and self.more_body:
+            # The client holds its body back; whether it ever sends it, only closing keeps us in step.
+            self.keep_alive = False
+        self.waiting_for_100_continue = False
+        if closes:
+            self.keep_alive = False
+        elif not self.keep_alive:
+            lines.append(b"connection: close\r\n")
+        bodiless = self.scope["method"] == "HEAD" or status in (204, 304) or status < 200
+        if self.chunked_encoding is None and not bodiless:
+            if self.scope["http_version"] == "1.0":
+                self.keep_alive = False  # the end of the connection is the end of the body
+            else:
+                self.chunked_encoding = True
+                lines.append(b"transfer-encoding: chunked\r\n")
+        if bodiless:
+            self.expected_content_length = 0
+        lines.append(b"\r\n")
+        self._bodiless = bodiless
+        self.transport.write(b"".join(lines))
+
+    def _continue(self, body: Any, more: bool) -> None:
+        if self._bodiless:
+            pass
+        elif self.chunked_encoding:
+            if body:
+                self.transport.writelines((b"%x\r\n" % len(body), body, b"\r\n"))
+            if not more:
+                self.transport.write(b"0\r\n\r\n")
+        else:
+            if self.chunked_encoding is False:
+                self.expected_content_length -= len(body)
+                if self.expected_content_length < 0:
+                    raise RuntimeError("The body is longer than its Content-Length")
+            if body:
+                self.transport.write(body)
+        if not more:
+            if self.expected_content_length > 0:
+                raise RuntimeError("The body is shorter than its Content-Length")
+            self.response_complete = True
+            self.message_event.set()
+            if not self.keep_alive:
+                self.closing()
+            self.on_response()
+
+
+def _nothing() -> None:
+    """After the answer."""

@@ -1,0 +1,203 @@
+"""The data plane: from an address to an adapter's handler, and from any failure to the format's own error."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from urllib.parse import unquote
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from registry.core.errors import (
+    AccessDenied,
+    InternalServer,
+    NotSupported,
+    RegistryError,
+    ResourceNotFound,
+    Unauthenticated,
+)
+from registry.core.services import Services
+from registry.core.types import RepoKey
+from registry.core.view import RepoView
+from registry.web import exchange
+from registry.web.access import Access, Gate, repo_key
+from registry.web.adapter import Adapter, Answer
+from registry.web.address import Addresses
+from registry.web.exchange import Exchange, Hold
+from registry.web.hot import Entry
+from registry.web.request import Req
+from registry.web.routes import RouteTable
+from registry.web.wire import Aborted
+
+log = logging.getLogger(__name__)
+
+_PLACE = re.compile(r"/([^/]+)/d/([^/]+)-([0-9]{12})/([^/]+)(?:/(.*))?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Format:
+    adapter: Adapter
+    routes: RouteTable
+
+
+class DataPlane:
+    """Every format's adapter behind one address scheme."""
+
+    def __init__(self, services: Services, adapters: Iterable[Adapter], gate: Gate, addresses: Addresses) -> None:
+        self._services = services
+        self._gate = gate
+        self._addresses = addresses
+        self._formats = {each.info.name: _Format(each, RouteTable(each.routes)) for each in adapters}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
+        """Answer, or raise ResourceNotFound where the path leads to no format."""
+        found = _PLACE.fullmatch(path)
+        format = self._formats.get(found[1]) if found is not None else None
+        if found is None or format is None:
+            raise ResourceNotFound("There is no format at this address")
+        trip = exchange.of(scope)
+        trip.plane = found[1]
+        domain, owner, repository, rest = unquote(found[2]), found[3], unquote(found[4]), found[5] or ""
+        trip.resource = f"{domain}/{repository}"
+        base = f"{self._addresses.base(scope)}/{found[1]}/d/{found[2]}-{owner}/{found[4]}/"
+        req = Req(Request(scope, receive), scope["method"], {}, rest, base, None, trip.id)
+        visit = _Visit(self._services, self._gate, format, req, trip)
+        await visit.answer(scope, receive, send, domain, owner, repository)
+
+    def entry(self, trip: Exchange) -> Entry | None:
+        """The hot cache's entry for an answer that was just given, if it may be given again."""
+        visit = trip.extra.get("visit")
+        if trip.hold is None or trip.epoch is None or not isinstance(visit, _Visit) or visit.access is None:
+            return None
+        return visit.entry(trip.hold, trip.epoch)
+
+
+class _Visit:
+    """One request to one repository."""
+
+    def __init__(self, services: Services, gate: Gate, format: _Format, req: Req, trip: Exchange) -> None:
+        self._services = services
+        self._gate = gate
+        self._adapter = format.adapter
+        self._routes = format.routes
+        self._req = req
+        self._trip = trip
+        self.access: Access | None = None
+
+    async def answer(
+        self, scope: Scope, receive: Receive, send: Send, domain: str, owner: str, repository: str
+    ) -> None:
+        trip = self._trip
+        trip.extra["visit"] = self
+        try:
+            reply = await self._handled(repo_key(domain, owner, repository), scope)
+            await reply(scope, receive, send)
+            return
+        except (ClientDisconnect, Aborted):
+            raise
+        except RegistryError as err:
+            failure = await self._told(err, scope)
+        except Exception:
+            log.exception("Unexpected failure of request %s", trip.id)
+            failure = InternalServer(f"Internal failure; request {trip.id}")
+        trip.error = type(failure).__name__
+        trip.hold = None
+        if trip.status:
+            raise Aborted from failure
+        await self._error(failure)(scope, receive, send)
+
+    async def _handled(self, key: RepoKey, scope: Scope) -> Answer:
+        segments = self._adapter.fold(self._req.rest.split("/"))
+        match = self._routes.match(self._req.method, segments)
+        headers: Mapping[str, str] = self._req.headers
+        if not isinstance(match, tuple) and match.route.credentials is not None:
+            headers = {"authorization": f"Bearer {await match.route.credentials(self._req)}"}
+        claims = self._gate.claims(headers)
+        access = self.access = await self._gate.enter(claims, key)
+        self._trip.caller = access.caller.arn
+        if isinstance(match, tuple):
+            return self._no_route(match)
+        self._trip.route = f"{self._req.method} {match.route.template}"
+        self._req = replace(self._req, path=match.path, caller=access.caller)
+        view = RepoView(self._services, access.caller, access.repository, self._adapter.info, context_of(scope))
+        return await match.route.handler(self._req, view)
+
+    def _no_route(self, allowed: tuple[str, ...]) -> Response:
+        if not allowed:
+            return self._adapter.error(ResourceNotFound(f"There is nothing at '{self._req.rest}'"), self._req)
+        names = ", ".join(allowed)
+        reply = self._adapter.error(NotSupported(f"{self._req.method} is not allowed here, only {names}"), self._req)
+        reply.status_code = 405
+        reply.headers["allow"] = names
+        return reply
+
+    async def _told(self, err: RegistryError, scope: Scope) -> RegistryError:
+        """What the caller may know of the failure."""
+        if isinstance(err, AccessDenied) and self.access is not None:
+            try:
+                return await self._gate.hide(err, self.access, context_of(scope))
+            except RegistryError as other:
+                return other
+        return err
+
+    def _error(self, err: RegistryError) -> Response:
+        reply = self._adapter.error(err, self._req)
+        if isinstance(err, Unauthenticated):
+            for name, value in self._adapter.challenge(self._req).items():
+                reply.headers.append(name, value)
+        return reply
+
+    def entry(self, hold: Hold, epoch: int) -> Entry | None:
+        access, trip = self.access, self._trip
+        if access is None:
+            return None
+        now = self._services.clock.now()
+        until = access.claims.expires
+        if hold.stamp is not None and hold.stamp.expires is not None:
+            until = min(until, hold.stamp.expires)
+        line = {
+            "caller": trip.caller,
+            "action": trip.route,
+            "resource": trip.resource,
+            "method": trip.method,
+            "source": trip.source,
+        }
+        return Entry(
+            hold,
+            epoch=epoch,
+            expires=time.monotonic() + (until - now) / 1000,
+            log=msgspec.json.encode(line)[1:-1],
+            plane=trip.plane,
+            current=partial(_current, self._services, self._gate, access, hold) if hold.view is not None else None,
+        )
+
+
+async def _current(services: Services, gate: Gate, access: Access, hold: Hold) -> int | None:
+    """Does a kept index still hold for its caller?  The epoch for which it does, or None."""
+    if hold.view is None or hold.package is None or hold.stamp is None:
+        return None
+    epoch = services.store.epoch()
+    now = await gate.enter(access.claims, access.repository.key)
+    if now.caller != access.caller or now.repository != access.repository:
+        return None
+    stamp = await hold.view.stamp(hold.package)
+    same = stamp.value == hold.stamp.value and stamp.stale == hold.stamp.stale
+    return epoch if same else None
+
+
+def context_of(scope: Scope) -> dict[str, str]:
+    """Condition keys of a request (IAM User Guide, "AWS global condition context keys")."""
+    context = {"aws:SecureTransport": "true" if scope["scheme"] == "https" else "false"}
+    if scope.get("client"):
+        context["aws:SourceIp"] = scope["client"][0]
+    agent = next((value for name, value in scope["headers"] if name == b"user-agent"), None)
+    if agent is not None:
+        context["aws:UserAgent"] = agent.decode("latin-1")
+    return context

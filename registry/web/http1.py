@@ -1,0 +1,323 @@
+"""HTTP/1.1 on a connection: uvicorn's httptools protocol with our rules.
+
+- `Upgrade` is ignored and the body kept.  The parser stops at an upgrade and would deliver no body, so the head
+  is fed again without the upgrade, followed by what came after it.  Java's client sends `Upgrade: h2c` on plain http.
+- What the hot cache holds is answered right here: no task, no ASGI.
+- Heads are bounded in size and time, bodies must keep coming, answers must be taken (see `registry.web.reaper`).
+- A request that is answered before its body was read keeps its connection: the rest of the body is thrown away,
+  within a bound.  One that waits for `100 Continue` in vain is told to close.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any, cast
+from urllib.parse import unquote
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, service_unavailable
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from registry.web.cycle import Cycle
+from registry.web.hot import Entry, key_of
+from registry.web.paths import masked
+from registry.web.reaper import Limits, Phase
+
+log = logging.getLogger(__name__)
+
+_UPGRADE = frozenset({b"upgrade", b"http2-settings"})
+_COPY = 16_384
+"""Up to here head and body are joined into one buffer."""
+
+
+class Http1(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        application = cast(Any, config.app)
+        self.front = application.front
+        self.limits: Limits = application.limits
+        self.phase = Phase.HEAD
+        self.since = self.loop.time()
+        self.stalled: float | None = None
+        self.body_bytes = 0
+        self.discarded = 0
+        self.seen = (self.since, 0)
+        self._head_bytes = 0
+        self._answered = False
+        self._again = False
+        self._peer = ""
+
+    # --- the connection ----------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._peer = self.client[0] if self.client else ""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.phase = Phase.CLOSED
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self.stalled = self.loop.time()
+        self.flow.pause_writing()
+
+    def resume_writing(self) -> None:
+        self.stalled = None
+        self.flow.resume_writing()
+
+    def data_received(self, data: bytes) -> None:
+        if self.phase is Phase.LINGER:
+            self._discard(len(data))
+            return
+        if self.phase is Phase.IDLE:
+            self.phase = Phase.HEAD
+            self.since = self.loop.time()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._without_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self.refuse(400, "Invalid HTTP request")
+            return
+        if self.phase is Phase.HEAD:
+            self._head_bytes += len(data)
+            if self._head_bytes > self.limits.header_bytes:
+                self.refuse(431, "The request's head is too large")
+
+    def _without_upgrade(self, rest: bytes) -> None:
+        """Feed the head again as if it asked for no upgrade, then what came behind it."""
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self.refuse(405, "CONNECT is not offered")
+            return
+        lines = [b"%s %s HTTP/%s\r\n" % (method, self.url, self.parser.get_http_version().encode())]
+        for name, value in self.headers:
+            if name == b"connection":
+                tokens = [token for token in value.split(b",") if token.strip().lower() not in _UPGRADE]
+                value = b",".join(tokens).strip()
+            if name not in _UPGRADE and (name != b"connection" or value):
+                lines.append(b"%s: %s\r\n" % (name, value))
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.data_received(b"".join(lines) + b"\r\n" + rest)
+
+    def refuse(self, status: int, message: str) -> None:
+        """An answer that comes from no application, and the end of the connection."""
+        if self.transport.is_closing():
+            return
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            if self.cycle.response_started:
+                self.transport.abort()
+                return
+        body = message.encode() + b"\n"
+        lines = [f"HTTP/1.1 {status} {_PHRASES[status]}\r\n".encode()]
+        lines += [b"%s: %s\r\n" % each for each in self.server_state.default_headers]
+        lines.append(b"content-type: text/plain\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body))
+        self.transport.write(b"".join(lines) + body)
+        self.linger()
+
+    def linger(self) -> None:
+        """Close so that the last answer arrives: what still comes in is read and thrown away for a while.
+
+        Closing at once with unread data in the socket would reset the connection under the answer.
+        """
+        self.phase = Phase.LINGER
+        self.since = self.loop.time()
+        self.discarded = 0
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def eof_received(self) -> None:
+        if self.phase is Phase.LINGER:
+            self.transport.close()
+
+    def _discard(self, count: int) -> None:
+        self.discarded += count
+        if self.discarded > self.limits.discard_bytes:
+            self.transport.abort()
+
+    # --- the parser's calls ------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+        self._answered = False
+        self._again = False
+        self._head_bytes = 0
+        if self.phase is not Phase.BUSY:
+            self.phase = Phase.HEAD
+
+    def on_headers_complete(self) -> None:
+        parser = self.parser
+        if parser.should_upgrade():
+            self._again = True
+            return
+        method = parser.get_method()
+        version = parser.get_http_version()
+        keep_alive = version != "1.0" and parser.should_keep_alive()
+        idle = self.cycle is None or self.cycle.response_complete
+        key = None
+        if method == b"GET":
+            found = key_of(self.url, self._peer, self.headers)
+            if found is not None:
+                key, tags = found
+                entry = self.front.hot.fresh(key)
+                if entry is not None and keep_alive and idle and not self.flow.write_paused:
+                    self._answer(entry, tags)
+                    return
+        self.phase = Phase.BUSY
+        self.discarded = self.body_bytes = 0
+        self.seen = (self.loop.time(), 0)
+        scope = self._scope(method.decode("ascii"), version)
+        if scope is None:
+            return
+        scope["packyard.hot"] = key
+        self._begin(scope, keep_alive, idle)
+
+    def _scope(self, method: str, version: str) -> dict[str, Any] | None:
+        try:
+            url = httptools.parse_url(self.url)
+            raw_path = url.path or b""
+            path = raw_path.decode("ascii")
+        except (httptools.HttpParserError, UnicodeDecodeError):
+            self.refuse(400, "The request's address is not valid")
+            return None
+        scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": "",
+            "headers": self.headers,
+            "state": {},
+            "method": method,
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": raw_path,
+            "query_string": url.query or b"",
+        }
+        self.scope = cast(Any, scope)
+        return scope
+
+    def _begin(self, scope: dict[str, Any], keep_alive: bool, idle: bool) -> None:
+        """Start the application, or queue the request behind the one under way."""
+        limit = self.limit_concurrency
+        crowded = limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit)
+        cycle = Cycle(
+            scope=scope,  # type: ignore[arg-type]
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=keep_alive,
+            on_response=self.on_response_complete,
+        )
+        cycle.closing = self._closing
+        self.cycle = cast(RequestResponseCycle, cycle)
+        app: Any = service_unavailable if crowded else self.app
+        if idle:
+            self._start_asgi_task(self.cycle, app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, app))
+
+    def _closing(self) -> None:
+        """The answer is out and the connection is to end."""
+        if self.cycle.more_body:
+            self.linger()
+        else:
+            self.transport.close()
+
+    def on_body(self, body: bytes) -> None:
+        if self._again:
+            return
+        cycle = self.cycle
+        if cycle.response_complete or cycle.disconnected:
+            self._discard(len(body))
+            return
+        self.body_bytes += len(body)
+        cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.message_event.set()
+
+    def on_message_complete(self) -> None:
+        if self._answered or self._again:
+            return
+        cycle = self.cycle
+        cycle.more_body = False
+        if cycle.response_complete:
+            self._rest()
+            return
+        cycle.message_event.set()
+
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        if self.transport.is_closing() or self.phase is Phase.LINGER:
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self.seen = (self.loop.time(), self.body_bytes)
+            self._start_asgi_task(cycle, app)
+        elif not self.cycle.more_body:
+            self._rest()
+
+    def _rest(self) -> None:
+        """Nothing is under way."""
+        if self.phase is Phase.BUSY:
+            self.phase = Phase.IDLE
+            self.since = self.loop.time()
+
+    # --- the hot cache -----------------------------------------------------------------------
+
+    def _answer(self, entry: Entry, tags: bytes | None) -> None:
+        """Write an answer that is known to hold."""
+        started = time.perf_counter()
+        hold = entry.hold
+        front = self.front
+        name = front.next_id()
+        if tags is not None and entry.unchanged(tags):
+            status, lines, body = 304, hold.not_modified, b""
+        else:
+            status, lines, body = 200, hold.head, hold.body
+        ending = b"%sx-request-id: %s\r\n\r\n" % (self.limits.common(self.server_state.default_headers), name.encode())
+        if len(body) <= _COPY:
+            self.transport.write(b"".join((lines, ending, body)))
+        else:
+            self.transport.writelines((lines + ending, body))
+        self._answered = True
+        self.phase = Phase.IDLE
+        self.since = self.loop.time()
+        self.server_state.total_requests += 1
+        path = self.url.partition(b"?")[0].decode("latin-1")
+        front.answered(entry, name, masked(path), status, len(body), time.perf_counter() - started)
+
+
+_PHRASES = {
+    400: "Bad Request",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    431: "Request Header Fields Too Large",
+}

@@ -1,0 +1,99 @@
+"""Rendered indexes: made once per state, compressed once, kept within a bound.
+
+An entry belongs to one (repository, format, package, kind, base) and carries the stamp that it was made from.
+Whoever asks must have authorized already: an entry holds for every reader of the repository.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import zlib
+from collections.abc import Awaitable, Callable, Hashable
+
+from registry.core.types import Listing, Stamp
+from registry.web.cache import ByteCache
+
+LARGE = 200
+"""Versions from which rendering leaves the loop."""
+COMPRESS_FROM = 1024
+
+
+class Rendered:
+    """One index, as bytes.  `gzip` is None where compressing does not pay."""
+
+    __slots__ = ("alive", "body", "etag", "gzip", "size", "stamp", "used")
+
+    def __init__(self, body: bytes, gzip: bytes | None, stamp: Stamp) -> None:
+        self.body = body
+        self.gzip = gzip
+        self.stamp = stamp
+        self.etag = hashlib.sha256(body).hexdigest()[:32]
+        self.size = len(body) + len(gzip or b"") + 512
+        self.alive = True
+        self.used = True
+
+
+class Indexes:
+    """The cache of rendered indexes of one process."""
+
+    def __init__(self, limit: int) -> None:
+        self.cache: ByteCache[Rendered] = ByteCache(limit)
+        self._flights: dict[Hashable, asyncio.Task[Rendered]] = {}
+
+    async def get(
+        self,
+        key: Hashable,
+        stamp: Stamp,
+        listing: Callable[[], Awaitable[Listing]],
+        render: Callable[[Listing], bytes],
+    ) -> Rendered:
+        """The index for this stamp; rendered once for all who ask meanwhile.
+
+        Raises what `listing` and `render` raise.
+        """
+        found = self.cache.get(key)
+        if found is not None and found.stamp.value == stamp.value:
+            found.used = True
+            return found
+        flight = self._flights.get((key, stamp.value))
+        if flight is None:
+            flight = asyncio.ensure_future(self._make(key, listing, render))
+            self._flights[key, stamp.value] = flight
+            flight.add_done_callback(lambda done: self._landed((key, stamp.value), done))
+        return await asyncio.shield(flight)
+
+    async def _make(
+        self, key: Hashable, listing: Callable[[], Awaitable[Listing]], render: Callable[[Listing], bytes]
+    ) -> Rendered:
+        found = await listing()
+        if len(found.versions) + len(found.unlisted) >= LARGE:
+            made = await asyncio.to_thread(_build, found, render)
+        else:
+            made = _build(found, render)
+            if len(made.body) >= COMPRESS_FROM:
+                made = Rendered(made.body, await _compressed(made.body), found.stamp)
+        self.cache.put(key, made)
+        return made
+
+    def _landed(self, key: Hashable, done: asyncio.Task[Rendered]) -> None:
+        self._flights.pop(key, None)
+        if not done.cancelled():
+            done.exception()  # seen by whoever still waits
+
+
+def _build(listing: Listing, render: Callable[[Listing], bytes]) -> Rendered:
+    body = render(listing)
+    large = len(listing.versions) + len(listing.unlisted) >= LARGE
+    return Rendered(body, _gzip(body) if large else None, listing.stamp)
+
+
+async def _compressed(body: bytes) -> bytes | None:
+    return _gzip(body) if len(body) < 16_384 else await asyncio.to_thread(_gzip, body)
+
+
+def _gzip(body: bytes) -> bytes | None:
+    """Without name and time, so that the same index has the same bytes; None where nothing is gained."""
+    deflate = zlib.compressobj(6, zlib.DEFLATED, 31)
+    packed = deflate.compress(body) + deflate.flush()
+    return packed if len(packed) < len(body) * 0.95 else None

@@ -1,0 +1,60 @@
+"""Fixtures for every test: real servers, and the rule that nothing blocks the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
+
+from tests.harness import Pair, Server
+
+PUBLIC = {"npm": "public:npmjs", "pypi": "public:pypi"}
+"""The external connection of each format that `pair` sets up."""
+
+
+@pytest.fixture(autouse=True)
+def blockbuster() -> Iterator[BlockBuster]:
+    """No blocking call in a running loop, but for the reads that are meant to be there."""
+    with blockbuster_ctx() as detector:
+        for name in ("sqlite3.Connection.execute", "sqlite3.Cursor.fetchone", "sqlite3.Cursor.fetchall"):
+            if name in detector.functions:
+                detector.functions[name].can_block_in("storage/metadata/sqlite.py", {"glance", "epoch"})
+        yield detector
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Server]:
+    """A server without domains."""
+    with Server(tmp_path / "data") as server:
+        yield server
+
+
+@pytest.fixture
+def server(empty: Server) -> Server:
+    """A server with domain `dom` and repository `repo`."""
+    return empty.make("dom", "repo")
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    """`front`: domain `dom`, `repo` above one `{format}-store` each, whose connection leads to `back`.
+
+    `back`: domain `pub`, repository `main`.
+    """
+    with Server(tmp_path / "back") as back:
+        back.make("pub", "main")
+        addresses = {
+            name: back.endpoint(format, "main", "pub", token=back.token("pub")) for format, name in PUBLIC.items()
+        }
+        with Server(tmp_path / "front", connections=addresses) as front:
+            stores = [f"{format}-store" for format in PUBLIC]
+            front.make("dom", *stores, "repo")
+            client = front.boto()
+            for format, name in PUBLIC.items():
+                client.associate_external_connection(
+                    domain="dom", repository=f"{format}-store", externalConnection=name
+                )
+            front.make("dom", repo=stores)
+            yield Pair(front, back, addresses)
