@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,33 @@ class Cargo:
     now: int
 
 
+class Tail:
+    """What has arrived, but is not in the staged file yet: staging writes in larger pieces and a little later."""
+
+    def __init__(self) -> None:
+        self._chunks: deque[tuple[int, bytes]] = deque()
+
+    def append(self, start: int, chunk: bytes, *, written: int) -> None:
+        """Add a chunk; forget those that the file has."""
+        self._chunks.append((start, chunk))
+        while self._chunks and self._chunks[0][0] + len(self._chunks[0][1]) <= written:
+            self._chunks.popleft()
+
+    def start(self, end: int) -> int:
+        """Where it begins, or `end` when it is empty or begins later."""
+        return min(self._chunks[0][0], end) if self._chunks else end
+
+    def piece(self, start: int, end: int) -> bytes:
+        """Some bytes from there on; none when they are in the file."""
+        for begin, chunk in self._chunks:
+            if begin <= start < begin + len(chunk):
+                return chunk[start - begin : end - begin]
+        return b""
+
+    def clear(self) -> None:
+        self._chunks.clear()
+
+
 class Flight:
     """One file under way."""
 
@@ -70,6 +98,7 @@ class Flight:
         self._ready = asyncio.Event()
         self._over = asyncio.Event()
         self._progress = asyncio.Event()
+        self._tail = Tail()
         self._fd = -1
         self._readers = 0
 
@@ -132,14 +161,14 @@ class Flight:
                 received = 0
                 async for chunk in download.chunks():
                     await staging.write(chunk)
+                    self._tail.append(received, chunk, written=staging.written)
                     received += len(chunk)
                     # What came all at once, or may be a web page, is shown when it has been checked:
                     # a wrong one then gets a clean error.
-                    if received != self.size and not download.page:
-                        self._visible = max(0, staging.written - _KEPT_BACK)
-                        if self._visible:
-                            self._ready.set()
-                            self._moved()
+                    if received != self.size and not download.page and received > _KEPT_BACK:
+                        self._visible = received - _KEPT_BACK
+                        self._ready.set()
+                        self._moved()
             staged = await staging.done()
             if not agree(cargo.file.digests, staged.digests):
                 raise UpstreamUnavailable(
@@ -150,6 +179,7 @@ class Flight:
             self.size = staged.size
             self._visible = staged.size
             self._landed = True
+            self._tail.clear()
 
     def _moved(self) -> None:
         moved, self._progress = self._progress, asyncio.Event()
@@ -167,7 +197,9 @@ class Flight:
                 progress = self._progress
                 ready = min(self._visible, end) if end is not None else self._visible
                 if start < ready:
-                    chunk = await _piece(self._fd, min(ready - start, _PIECE), start)
+                    chunk = self._tail.piece(start, ready) or await _piece(
+                        self._fd, min(self._tail.start(ready) - start, _PIECE), start
+                    )
                     start += len(chunk)
                     yield chunk
                 elif self._landed:

@@ -117,7 +117,7 @@ class UpstreamResolver:
         return stamp
 
     async def listing(self, repo: Repository, package: PackageKey) -> Listing:
-        """Merged over the chain.  Raises UpstreamUnavailable when nothing is known and a registry could not be asked."""
+        """Merged over the chain.  Raises UpstreamUnavailable when nothing is known and not all could be asked."""
         seen = await self._services.store.read(lambda tx: self._surveys.of_package(tx, repo, package))
         names = self._external.concerned(seen.connections(), package)
         words = await self._external.words(repo.domain_id, names, package)
