@@ -161,7 +161,7 @@ _ELEMENTS = {
 }
 _SID = re.compile(r"[A-Za-z0-9]*")
 _ACTION = re.compile(r"\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+")
-_RESOURCE = re.compile(r"\*|arn:[^:\s]+:[^\s]*")
+_RESOURCE = re.compile(r"\*|arn:[^:\s]+:.*", re.DOTALL)
 
 
 def _statement(value: object, kind: Kind, *, variables: bool) -> Statement:

@@ -122,7 +122,7 @@ def credentials_from(headers: Mapping[str, str]) -> str | None:
 def _password(text: str) -> str:
     try:
         # npm's `_auth` and some scripts leave out the padding.
-        user, colon, password = base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode().partition(":")
+        _, colon, password = base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
         raise Unauthenticated("The Basic credentials are not base64 of user:token") from None
     if not colon or not password:
