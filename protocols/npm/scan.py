@@ -18,7 +18,7 @@ MAX_DEPTH = 500
 _STRUCTURE = re.compile(rb'["{}\[\],]')
 _STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _OPAQUE = re.compile(rb'(?:[^"{}\[\]]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+', re.DOTALL)
-_ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|([^u]))", re.DOTALL)
 _PLAIN = {b"/": b"/", b"n": b"", b"r": b"", b"t": b""}
 
 
