@@ -17,9 +17,11 @@ _BOM = b"\xef\xbb\xbf"
 _ESCAPE = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\.")
 
 
-def decode(text: bytes | bytearray | memoryview, type: type[T]) -> T:
+def decode(text: bytes | bytearray | memoryview | msgspec.Raw, type: type[T]) -> T:
     """The document as that type.  Raises ValueError, with what was wrong, for everything else."""
-    raw = bytes(text).removeprefix(_BOM) if text[:3] == _BOM else text
+    raw = memoryview(text)
+    if raw[:3] == _BOM:
+        raw = raw[3:]
     try:
         # msgspec checks neither the UTF-8 of what it passes through as Raw, nor of what it skips.
         str(raw, "utf-8")
