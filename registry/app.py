@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -19,10 +19,11 @@ from starlette.types import Receive, Scope, Send
 import protocols
 from registry.config import Config, ConfigError
 from registry.control.dispatch import ControlPlane
+from registry.control.model import load as load_model
 from registry.core.arns import Arns
 from registry.core.authorize import require
 from registry.core.clock import SystemClock
-from registry.core.errors import Unavailable
+from registry.core.errors import RegistryError, Unavailable
 from registry.core.ports import Tx
 from registry.core.services import Services
 from registry.identity.bootstrap import Made, Seed, bootstrap
@@ -39,6 +40,7 @@ from registry.web.reaper import Limits
 from registry.web.rendered import Indexes
 from storage.blobs.filesystem import FileBlobs
 from storage.metadata.sqlite import SQLiteStore
+from storage.sweep import sweep
 from upstreams.connections import catalog
 from upstreams.resolver import UpstreamResolver
 
@@ -46,6 +48,8 @@ log = logging.getLogger(__name__)
 
 DATABASE = "packyard.db"
 CREDENTIALS = "credentials"
+SWEEP_EVERY = 3600
+"""Seconds."""
 
 
 def store_of(config: Config) -> SQLiteStore:
@@ -65,8 +69,18 @@ class Application:
     services: Services
     made: list[Made]
 
-    def __init__(self, config: Config, environ: Mapping[str, str] | None = None, lines: Lines | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        environ: Mapping[str, str] | None = None,
+        *,
+        lines: Lines | None = None,
+        prepare: Callable[[Services, str], Awaitable[None]] | None = None,
+    ) -> None:
+        """`prepare` runs once everything is open, before the first request.  Raises ConfigError."""
         self.config = config
+        self.failure: Exception | None = None
+        self._prepare = prepare
         self._environ = os.environ if environ is None else environ
         self._lines = lines
         server = config.server
@@ -98,6 +112,7 @@ class Application:
                 await stack.enter_async_context(self.running())
             except Exception as err:
                 log.exception("The server cannot start")
+                self.failure = err
                 await send({"type": "lifespan.startup.failed", "message": str(err)})
                 return
             await send({"type": "lifespan.startup.complete"})
@@ -115,6 +130,7 @@ class Application:
                 stack.callback(lines.close)
             data = config.data
             await asyncio.to_thread(data.mkdir, parents=True, exist_ok=True)
+            await asyncio.to_thread(load_model)
             secrets = Secrets(await asyncio.to_thread(master_key, data / "keys", self._environ))
             store = store_of(config)
             await store.open()
@@ -151,8 +167,15 @@ class Application:
                 region=config.aws.region,
                 now=clock.now(),
             )
+            if self._prepare is not None:
+                await self._prepare(self.services, config.aws.account)
             self.front = self._front(secrets, files, lines)
-            yield self
+            sweeping = asyncio.create_task(_sweeping(store, blobs, clock), name="sweep")
+            try:
+                yield self
+            finally:
+                sweeping.cancel()
+                await asyncio.wait([sweeping])
 
     def _front(self, secrets: Secrets, files: OpenFiles, lines: Lines) -> Front:
         services = self.services
@@ -178,6 +201,32 @@ class Application:
 def build(config: Config, environ: Mapping[str, str] | None = None) -> Application:
     """The application.  Raises ConfigError for settings that cannot work together."""
     return Application(config, environ)
+
+
+@asynccontextmanager
+async def storage(config: Config) -> AsyncIterator[tuple[SQLiteStore, FileBlobs, SystemClock]]:
+    """The drivers alone, for the commands that work on them.  Raises Unavailable."""
+    store, blobs = store_of(config), blobs_of(config)
+    await store.open()
+    try:
+        await blobs.open()
+        try:
+            yield store, blobs, SystemClock()
+        finally:
+            await blobs.close()
+    finally:
+        await store.close()
+
+
+async def _sweeping(store: SQLiteStore, blobs: FileBlobs, clock: SystemClock) -> None:
+    """Once an hour; processes that share a data directory may sweep at the same time."""
+    while True:
+        await asyncio.sleep(SWEEP_EVERY)
+        try:
+            report = await sweep(store, blobs, clock)
+            log.info("Swept: %s", report)
+        except RegistryError:
+            log.exception("The sweep failed; it is tried again in an hour")
 
 
 class _Ready:
