@@ -97,7 +97,7 @@ class Server:
     def start(self) -> Server:
         """Returns once it answers.  Raises what kept it from starting."""
         self.lines = Lines(self.log)
-        self.app = Application(self.config, self._environ, self.lines)
+        self.app = Application(self.config, self._environ, lines=self.lines)
         up = threading.Event()
         self._failure: BaseException | None = None
 

@@ -1,0 +1,1 @@
+"""`packyard login`: set package managers up for a repository."""
