@@ -42,6 +42,8 @@ class Conditions:
 
     def add(self, template: str, *values: Any) -> None:
         """A condition; each `?` stands for the next of the values."""
+        if template.count("?") != len(values):
+            raise ValueError(f"{template} takes {template.count('?')} values, not {len(values)}")
         for value in values:
             template = template.replace("?", self.bind(value), 1)
         self._parts.append(template)

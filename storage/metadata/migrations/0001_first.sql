@@ -130,7 +130,7 @@ create table version (
   unique (package_id, version)
 );
 create index version_order on version (package_id, sort, version);
-create index version_published on version (package_id, published, sort);
+create index version_published on version (package_id, published, sort, version);
 
 create table facts (
   version_id bigint primary key references version (id) on delete cascade,

@@ -1,0 +1,4 @@
+"""The store suites on every engine."""
+
+from tests.contracts.store import *  # noqa: F403
+from tests.contracts.tables import *  # noqa: F403
