@@ -53,4 +53,6 @@ def answer(err: RegistryError) -> Response:
     headers = {"cache-control": "no-store"}
     if isinstance(err, Throttling | UpstreamUnavailable | Unavailable):
         headers["retry-after"] = str(err.retry_after)
+    if isinstance(err, NotSupported):
+        headers["allow"] = "POST"
     return Response(msgspec.json.encode(body), status, headers, media_type="application/problem+json")

@@ -97,7 +97,9 @@ def test_names_are_folded_as_the_specification_says(name: str, expected: str) ->
     assert canonical("", name) == (None, expected)
 
 
-@pytest.mark.parametrize("name", ["", "-a", "a-", ".", "a b", "a/b", "é", "a\n", "\u017f", "\u212a", "x" * 256, "a\u0000"])
+@pytest.mark.parametrize(
+    "name", ["", "-a", "a-", ".", "a b", "a/b", "é", "a\n", "\u017f", "\u212a", "x" * 256, "a\u0000"]
+)
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="name"):
         canonical(None, name)
