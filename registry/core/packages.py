@@ -27,7 +27,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from registry.core.copying import copy
-from registry.core.errors import Conflict, ResourceNotFound, Validation
+from registry.core.errors import ResourceNotFound, Validation
 from registry.core.origin import spelled
 from registry.core.outcomes import (
     CopyRequest,
@@ -202,13 +202,14 @@ async def asset(
 ) -> tuple[Version, Asset]:
     """An asset for GetPackageVersionAsset; its bytes are `services.blobs(repository.domain_id).read(asset.blob.key)`.
 
-    Raises ResourceNotFound (also for an Archived or Disposed version's assets), and Conflict when
-    `revision` is given and is not the current one.
+    Raises ResourceNotFound (also for an Archived or Disposed version's assets, and when `revision` is given
+    and is not the current one).
     """
     _, found = await _found(tx, repository, key)
     if revision is not None and revision != found.revision:
-        raise Conflict(
-            f"current revision: {found.revision}, expected revision: {revision}",
+        raise ResourceNotFound(
+            f"Version {found.display} of package {spelled(key.package)} has no revision {revision} any more; "
+            f"its current revision is {found.revision}",
             resource_id=found.display,
             resource_type="package-version",
         )
