@@ -65,7 +65,7 @@ def repository(record: RepositoryRecord, arns: Arns) -> Structure:
         **repository_summary(record.repository, arns),
         "upstreams": [{"repositoryName": name} for name in record.upstreams],
         "externalConnections": [
-            {"externalConnectionName": name, "packageFormat": format, "status": "Available"}
+            {"externalConnectionName": name, "packageFormat": format or None, "status": "Available"}
             for name, format in record.connections
         ],
     }
