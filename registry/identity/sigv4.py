@@ -176,10 +176,10 @@ def _from_header(values: Sequence[str]) -> dict[str, str]:
         raise _incomplete("A request must have one Authorization header.")
     algorithm, _, rest = values[0].strip().partition(" ")
     if algorithm != ALGORITHM:
-        # What follows an unknown scheme may be a secret, so it is not shown.
-        raise _incomplete(f"Unsupported AWS 'algorithm': '{algorithm[:40]}'.")
+        # What follows an unknown scheme, or stands without one, may be a secret, so it is not shown.
+        raise _incomplete(f"Unsupported AWS 'algorithm': '{algorithm[:40] if rest else ''}'.")
     given: dict[str, str] = {}
-    for part in rest.split(","):
+    for part in rest.split(",") if rest else ():
         name, equals, value = part.strip().partition("=")
         if not equals or name in given:
             raise _incomplete("The Authorization header is not a list of NAME=VALUE, each once.")
