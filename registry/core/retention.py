@@ -52,7 +52,12 @@ async def retain(
 
     async def work(tx: Tx, claims: Claims) -> tuple[Version, ...]:
         now = services.clock.now()
-        new = _fetched(draft, info, origin, await claim_all(tx, claims, now), now)
+        welcome = await _welcome(tx, info, first, draft, origin)
+        wanted = [n for n, asset in enumerate(draft.assets) if asset.name in welcome]
+        # What is not wanted is not claimed either, so that no row is left that nothing refers to.
+        needed = Claims(claims.domain_id, tuple(claims.items[n] for n in wanted))
+        drafts = tuple(draft.assets[n] for n in wanted)
+        new = _fetched(replace(draft, assets=drafts), info, origin, await claim_all(tx, needed, now), now)
         return await _into_each(tx, info, targets, new, now)
 
     files = [asset.staged for asset in draft.assets]
@@ -120,6 +125,16 @@ async def _into_each(
     return tuple(kept)
 
 
+async def _welcome(tx: Tx, info: FormatInfo, target: Repository, draft: Draft, origin: Origin) -> set[str]:
+    """The names of those assets that the target would take."""
+    names = {asset.name for asset in draft.assets}
+    row = await tx.packages.get(target.id, draft.key.package)
+    held = None if row is None else await tx.versions.get(row.id, draft.key.version)
+    if held is None:
+        return names
+    return names - {asset.name for asset in held.assets} if _grows(info, held, origin) and may_ingest(row) else set()
+
+
 async def _keep(tx: Tx, info: FormatInfo, target: Repository, new: Arriving, allowed: Allowed, now: int) -> Version:
     """One version into one repository; what is there stays, and nothing is touched when nothing is new."""
     key = new.key
@@ -147,15 +162,20 @@ async def _add(place: Place, info: FormatInfo, held: Version, new: Arriving) -> 
 
 
 def _missing(info: FormatInfo, held: Version, new: Arriving) -> tuple[Asset, ...]:
-    """What `held` may still gain from `new`.
+    """What `held` may still gain from `new`."""
+    if not _grows(info, held, new.origin):
+        return ()
+    there = {asset.name for asset in held.assets}
+    return tuple(asset for asset in new.assets if asset.name not in there)
+
+
+def _grows(info: FormatInfo, held: Version, origin: Origin) -> bool:
+    """May a version that is kept gain assets of this origin?
 
     Guide, "Checking asset origins": assets of different origins are not mixed into one version, which also
     keeps a directly published version from growing.  A status that forbids use also stops the flow.
     """
-    if not (info.grows or info.merges_files) or held.origin != new.origin or held.status not in _REFRESHED:
-        return ()
-    there = {asset.name for asset in held.assets}
-    return tuple(asset for asset in new.assets if asset.name not in there)
+    return (info.grows or info.merges_files) and held.origin == origin and held.status in _REFRESHED
 
 
 def _fetched(draft: Draft, info: FormatInfo, origin: Origin, blobs: Sequence[Blob], now: int) -> Arriving:
