@@ -28,7 +28,7 @@ class Answer:
     status: int = 200
     body: Body = b""
     headers: Mapping[str, str] = field(default_factory=dict)
-    length: int | None | str = "own"
+    length: int | str | None = "own"
     cut: bool = False
 
 

@@ -81,9 +81,7 @@ class World:
     domain: Domain
     repositories: dict[str, Repository]
 
-    async def repository(
-        self, name: str, upstreams: Sequence[str] = (), connection: str | None = None
-    ) -> Repository:
+    async def repository(self, name: str, upstreams: Sequence[str] = (), connection: str | None = None) -> Repository:
         repo = Repository(
             new_id(self.clock.now()), self.domain.id, RepoKey(DOMAIN, name), "", DOMAIN.owner, self.clock.now()
         )
@@ -164,9 +162,7 @@ class World:
 
         self.wire.answers[f"/{name}"] = listing
         for file, content in (files or {}).items():
-            self.wire.answers[f"/files/{file}"] = Answer(
-                200, content, {"Content-Type": "application/octet-stream"}
-            )
+            self.wire.answers[f"/files/{file}"] = Answer(200, content, {"Content-Type": "application/octet-stream"})
 
     async def fetched(
         self, repo: str, version: str = "1.0", asset: str = "a.bin", *, format: str = "tiny", name: str = "pack"
