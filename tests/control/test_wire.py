@@ -24,7 +24,7 @@ SERVICE = botocore.session.get_session().get_service_model("codeartifact")
 NAMES = sorted(MODEL.operations)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-few = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+few = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 def sent(operation: Operation, params: dict[str, Any]) -> tuple[str, str, bytes, list[tuple[bytes, bytes]], bytes]:
