@@ -84,9 +84,13 @@ class NpmAdapter:
     fetcher: NpmFetcher
 
     def fold(self, segments: list[str]) -> list[str]:
-        """`@scope`, `name` -> `@scope%2fname`, wherever it stands; empty segments fall away."""
+        """`@scope`, `name` -> `@scope%2fname`, wherever it stands; empty segments fall away.
+
+        npm 6 repeats the registry's own path when it deletes a tarball (`npm unpublish name@version`).
+        """
         folded: list[str] = []
-        rest = iter([segment for segment in segments if segment])
+        given = [segment for segment in segments if segment]
+        rest = iter(given[4:] if given[:2] == [names.FORMAT, "d"] and len(given) > 4 else given)
         for segment in rest:
             if segment.startswith(("@", "%40")) and "%2f" not in segment.lower():
                 follower = next(rest, None)

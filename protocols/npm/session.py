@@ -32,7 +32,7 @@ async def user(req: Req, view: RepoView) -> Answer:
     """`GET -/user/org.couchdb.user:{name}`, which `npm owner` asks first.  Only one's own record is told."""
     name = req.path["user"].removeprefix("org.couchdb.user:")
     if name != view.caller.name:
-        raise NotSupported("Users are managed with IAM; this registry tells of no other user than yourself")
+        raise NotSupported("Other users are not supported by this repository: they are managed with IAM")
     return reply.json({"_id": f"org.couchdb.user:{name}", "name": name, "email": "", "type": "user", "roles": []})
 
 

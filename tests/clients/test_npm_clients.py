@@ -17,6 +17,8 @@ from tests.harness import Pair, Server
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 
 NPMS = ["npm6", "npm8", "npm10", "npm11"]
+EDGES = ["npm6", "npm11"]
+"""The oldest and the newest; those between share their code."""
 ALL = [*NPMS, "yarn1", "yarn4", "pnpm", "bun"]
 _BINARIES = {
     **{name: f"{name}/node_modules/.bin/npm" for name in NPMS},
@@ -64,6 +66,8 @@ class Client:
                 "nodeLinker: node-modules",
             ]
             (self.home.folder / ".yarnrc.yml").write_text("\n".join(lines) + "\n")
+        # pnpm holds new versions back for a day, and reads this from the environment.
+        self.home.extra["pnpm_config_minimum_release_age"] = "0"
         lines = [f"registry={self.endpoint}", f"{at}:_authToken={self.token}"]
         if self.name in ("yarn1", "npm6"):
             lines.append(f"{at}:always-auth=true")
@@ -165,10 +169,10 @@ def test_publishing_other_content_again_is_refused_in_words(server: Server, clie
 
     assert "409" in said or "previously published" in said or "different content" in said
     answer = server.get(server.endpoint("npm") + "twice", token=server.token()).json()
-    assert "description" not in answer["versions"]["1.0.0"]
+    assert answer["versions"]["1.0.0"].get("description") != "something else"
 
 
-@pytest.mark.parametrize("name", NPMS)
+@pytest.mark.parametrize("name", EDGES)
 def test_deprecate_and_undeprecate(server: Server, client: Make, name: str) -> None:
     npm = client(name)
     npm.publish("old", "1.0.0")
@@ -184,7 +188,7 @@ def test_deprecate_and_undeprecate(server: Server, client: Make, name: str) -> N
     assert "deprecated" not in versions["1.0.0"]
 
 
-@pytest.mark.parametrize("name", NPMS)
+@pytest.mark.parametrize("name", EDGES)
 def test_dist_tags_are_listed_added_and_removed(server: Server, client: Make, name: str) -> None:
     npm = client(name)
     npm.publish("@acme/tagged", "1.0.0")
@@ -198,7 +202,7 @@ def test_dist_tags_are_listed_added_and_removed(server: Server, client: Make, na
     assert "stable" not in npm("dist-tag", "ls", "@acme/tagged").stdout
 
 
-@pytest.mark.parametrize("name", NPMS)
+@pytest.mark.parametrize("name", EDGES)
 def test_unpublish_one_version_then_the_package(server: Server, client: Make, name: str) -> None:
     npm = client(name)
     for version in ("1.0.0", "1.1.0"):
@@ -215,7 +219,7 @@ def test_unpublish_one_version_then_the_package(server: Server, client: Make, na
     assert server.get(server.endpoint("npm") + "@acme/gone", token=server.token()).status == 404
 
 
-@pytest.mark.parametrize("name", NPMS)
+@pytest.mark.parametrize("name", EDGES)
 def test_view_search_whoami_ping_and_owner_ls(server: Server, client: Make, name: str) -> None:
     npm = client(name)
     npm.publish("@acme/seen", description="A thing to be found")
@@ -232,7 +236,7 @@ def test_view_search_whoami_ping_and_owner_ls(server: Server, client: Make, name
 
 @pytest.mark.parametrize(
     "arguments",
-    [["star", "left"], ["owner", "add", "admin", "left"], ["team", "ls", "acme"], ["profile", "get"],
+    [["star", "left"], ["owner", "add", "somebody", "left"], ["team", "ls", "acme"], ["profile", "get"],
      ["access", "list", "packages", "acme"], ["token", "list"], ["stars"]],
     ids=lambda each: " ".join(each[:2]),
 )  # fmt: skip
