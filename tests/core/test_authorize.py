@@ -299,6 +299,69 @@ async def test_a_change_of_policy_bites_at_the_next_request(world: World) -> Non
     assert await world.outcome(bob) == "denied"
 
 
+async def test_what_was_never_committed_decides_nothing(world: World) -> None:
+    bob = await world.actor(OWNER)
+
+    async def grant(tx: Tx) -> None:
+        await tx.identity.put_policy(OWNER, "bob", "p", document(allow()))
+        await require(tx, arns=ARNS, caller=bob, action="ListDomains", resource="*")
+        raise RuntimeError("the unit of work fails")
+
+    with pytest.raises(RuntimeError):
+        await world.store.write(grant)
+    # Another change takes the number that the failed one gave back.
+    await world.store.write(lambda tx: tx.identity.put_policy(OWNER, "bob", "p", document(allow("iam:*"))))
+
+    assert await world.outcome(bob, "ListDomains", resource="*", domain=None, repository=None) == "denied"
+
+
+async def test_a_decision_that_nothing_changed_costs_one_statement(world: World) -> None:
+    bob = await world.actor(OWNER, allow(Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}))
+    context = {"aws:SourceIp": "10.1.2.3"}
+    assert await world.outcome(bob, context=context) == "allowed"
+    statements: list[str] = []
+
+    async def work(tx: Tx) -> None:
+        row = await tx.domains.get(DOMAIN)
+        connection = tx.identity._sql.raw  # type: ignore[attr-defined]
+        connection.set_trace_callback(statements.append)
+        try:
+            on = ARNS.repository(REPO)
+            await require(
+                tx,
+                arns=ARNS,
+                caller=bob,
+                action="ReadFromRepository",
+                resource=on,
+                domain=row,
+                repository=REPO,
+                context=context,
+            )
+        finally:
+            connection.set_trace_callback(None)
+
+    await world.store.glance(work)
+
+    assert len(statements) == 1
+
+
+async def test_decisions_about_very_many_resources_are_all_right(world: World) -> None:
+    bob = await world.actor(OWNER, allow(), deny() | {"Resource": "arn:*:*7"})
+    resources = [ARNS.package(REPO, PackageKey("npm", None, f"p{n}")) for n in range(10_000)]
+
+    async def work(tx: Tx) -> list[int]:
+        row = await tx.domains.get(DOMAIN)
+        refused = []
+        for n, resource in enumerate([*resources, *resources[:100]]):
+            try:
+                await require(tx, arns=ARNS, caller=bob, action="Get", resource=resource, domain=row, repository=REPO)
+            except AccessDenied:
+                refused.append(n)
+        return refused
+
+    assert await world.store.read(work) == [n for n in range(10_100) if n % 10 == 7]
+
+
 async def test_a_change_of_the_resources_tags_bites_at_the_next_request(world: World) -> None:
     bob = await world.actor(
         OWNER, allow(), deny(Condition={"StringEquals": {"aws:ResourceTag/Key1": ["Value1", "Value2"]}})
