@@ -4,8 +4,8 @@
                   resource=arns.repository(repo), domain=domain, repository=repo, context=context)
 
 Returns None, or raises AccessDenied, or ResourceNotFound where another account's domain is hidden from the caller.
-Call it in the unit of work that acts, before anything is changed there, with the domain's row as that unit of work
-has read it.  Must know nothing of HTTP and of formats.
+Call it in the unit of work that acts, with the domain's row as that unit of work has read it.  Must know nothing of
+HTTP and of formats.
 
 Sources: guide, "Interaction between repository and domain policies" and "Domain policies"; RULINGS 1.3 and 5.
 
@@ -118,27 +118,24 @@ async def _outcome(tx: Tx, ask: _Ask) -> Outcome:
     rules = _rules.get(basis)
     if rules is None:
         rules = await _read(tx, ask)
-        _rules.put(basis, rules)
-    if not rules.keys:
-        question: Hashable = (basis, ask.action, ask.resource)
-        outcome = _outcomes.get(question)
-        if outcome is None:
-            outcome = _decide(rules, ask, _context(ask))
-            _outcomes.put(question, outcome)
-        return outcome
-    given = _context(ask)
-    if any(key.startswith(_TAG) for key in rules.keys):
-        for name, value in (await tx.policies.resource_tags(ask.resource)).items():
-            key = _TAG + name.lower()
-            given[key] = (*given.get(key, ()), value)
-    if not _MOVING.isdisjoint(rules.keys):
-        _add_time(given)
-        return _decide(rules, ask, given)
-    question = (basis, ask.action, ask.resource, tuple([given.get(key) for key in rules.keys]))
+        _keep(tx, _rules, basis, rules)
+    given: dict[str, tuple[str, ...]] | None = None
+    if rules.keys:
+        given = _context(ask)
+        if any(key.startswith(_TAG) for key in rules.keys):
+            for name, value in (await tx.policies.resource_tags(ask.resource)).items():
+                key = _TAG + name.lower()
+                given[key] = (*given.get(key, ()), value)
+        if not _MOVING.isdisjoint(rules.keys):
+            _add_time(given)
+            return _decide(rules, ask, given)
+    # Without conditions nothing of the request matters but what is asked for.
+    values = tuple([given.get(key) for key in rules.keys]) if given is not None else ()
+    question = (basis, ask.action, ask.resource, values)
     outcome = _outcomes.get(question)
     if outcome is None:
-        outcome = _decide(rules, ask, given)
-        _outcomes.put(question, outcome)
+        outcome = _decide(rules, ask, given if given is not None else _context(ask))
+        _keep(tx, _outcomes, question, outcome)
     return outcome
 
 
@@ -325,6 +322,12 @@ class _Kept(Generic[K, V]):
         if len(self._young) >= self._half:
             self._old, self._young = self._young, {}
         self._young[key] = value
+
+
+def _keep(tx: Tx, kept: _Kept[Hashable, V], key: Hashable, value: V) -> None:
+    """Counters of what is never committed are given out again, so only what is committed is kept under them."""
+    if not tx.writes:
+        kept.put(key, value)
 
 
 _documents: _Kept[tuple[Kind, str], Document] = _Kept(1024)

@@ -324,8 +324,13 @@ class Outbox(Protocol):
 
 
 class Tx(Protocol):
-    """One transaction."""
+    """One transaction.
 
+    `writes`: what is read here may hold changes that are never committed, of this unit of work or of another one in
+    its group, so nothing that outlives it may be concluded from it.
+    """
+
+    writes: bool
     identity: Identities
     domains: Domains
     repositories: Repositories

@@ -62,7 +62,7 @@ class Connection:
         except BaseException:
             self.raw.close()
             raise
-        self.tx = Transaction(self, memo)
+        self.tx = Transaction(self, memo, writes=not read_only)
 
     async def fetch(self, sql: str, *args: Any) -> list[Any]:
         return self.raw.execute(sql, dict(zip(_NAMES, args, strict=False))).fetchall()

@@ -32,9 +32,11 @@ class Transaction:
         "policies",
         "repositories",
         "versions",
+        "writes",
     )
 
-    def __init__(self, sql: Sql, memo: ListingMemo) -> None:
+    def __init__(self, sql: Sql, memo: ListingMemo, *, writes: bool) -> None:
+        self.writes = writes
         self.identity: ports.Identities = Identities(sql)
         self.domains: ports.Domains = Domains(sql)
         self.repositories: ports.Repositories = Repositories(sql)

@@ -154,6 +154,28 @@ async def test_starts_of_two_hosts_at_once_leave_no_key_that_does_not_work(store
     assert [await text(host / "credentials") is not None for host in hosts] == [bool(made) for made in starts]
 
 
+async def test_a_host_that_comes_second_keeps_the_rest_of_its_file(store: SQLiteStore, tmp_path: Path) -> None:
+    hosts = [tmp_path / "a", tmp_path / "b"]
+    for host in hosts:
+        await asyncio.to_thread(host.mkdir)
+        await asyncio.to_thread((host / "credentials").write_text, "[mine]\nx = y\n")
+
+    starts = await asyncio.gather(*(start(store, host, Seed(ACCOUNT)) for host in hosts))
+
+    for host, made in zip(hosts, starts, strict=True):
+        assert (await credentials(host)).sections() == (["mine", "packyard"] if made else ["mine"])
+
+
+async def test_no_accounts_and_a_file_that_is_something_else(store: SQLiteStore, tmp_path: Path) -> None:
+    await asyncio.to_thread((tmp_path / "credentials").write_text, "something else")
+
+    assert await start(store, tmp_path) == []
+    with pytest.raises(BootstrapError):
+        await start(store, tmp_path, GIVEN)
+
+    assert await text(tmp_path / "credentials") == "something else"
+
+
 async def test_secrets_are_not_in_the_database(store: SQLiteStore, tmp_path: Path) -> None:
     await start(store, tmp_path, GIVEN)
 

@@ -110,3 +110,8 @@ def test_a_key_file_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(KeyFileError):
         master_key(tmp_path / "file" / "keys", {})
+
+
+def test_a_master_key_of_another_length_is_refused() -> None:
+    with pytest.raises(KeyFileError):
+        Secrets(bytes(16))

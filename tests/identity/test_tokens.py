@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import string
 
 import pytest
@@ -85,6 +86,14 @@ def test_what_is_no_token_is_refused(text: str) -> None:
 def test_a_token_under_another_key_is_refused() -> None:
     with pytest.raises(Malformed):
         Tokens(KEY).verify(Tokens(bytes(32)).mint(BOB, 42, LATER), 0)
+
+
+def test_a_sealed_text_that_is_no_claim_is_refused() -> None:
+    body = "py1." + base64.urlsafe_b64encode(b'{"account": 1}').rstrip(b"=").decode()
+    seal = base64.urlsafe_b64encode(hmac.digest(KEY, body.encode(), "sha256")).rstrip(b"=").decode()
+
+    with pytest.raises(Malformed):
+        Tokens(KEY).verify(f"{body}.{seal}", 0)
 
 
 def test_a_client_cannot_tell_an_expired_token_from_a_malformed_one() -> None:
