@@ -255,10 +255,14 @@ def _timestamp(fields: Fields, given: Mapping[str, str], *, presigned: bool) -> 
     raise _incomplete(f"Date must be in ISO-8601 'basic format'. Got '{text[:80]}'.")
 
 
+_BASIC = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z")
+
+
 def _moment(text: str) -> datetime | None:
     try:
-        if re.fullmatch(r"[0-9]{8}T[0-9]{6}Z", text):
-            return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        if basic := _BASIC.fullmatch(text):
+            year, month, day, hour, minute, second = map(int, basic.groups())
+            return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
         moment = parsedate_to_datetime(text)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
