@@ -17,6 +17,9 @@ from registry.core.types import Caller, Domain, DomainKey, RepoKey, Repository
 from registry.identity.callers import by_claims
 from registry.identity.tokens import Claims, Tokens, credentials_from
 
+KNOWN = 4096
+"""Callers and repositories that are remembered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
@@ -34,6 +37,7 @@ class Gate:
     def __init__(self, services: Services, tokens: Tokens) -> None:
         self._services = services
         self._tokens = tokens
+        self._known: dict[tuple[str, RepoKey], tuple[int, Access]] = {}
 
     def claims(self, headers: Mapping[str, str]) -> Claims:
         """What the request's token says.  Raises Unauthenticated."""
@@ -43,17 +47,17 @@ class Gate:
         return self._tokens.verify(token, self._services.clock.now())
 
     async def enter(self, claims: Claims, key: RepoKey) -> Access:
-        """Raises Unauthenticated, ResourceNotFound."""
-
-        async def work(tx: Tx) -> Access:
-            caller = await by_claims(tx, claims)
-            domain = await tx.domains.get(key.domain)
-            repository = await tx.repositories.get(domain.id, key.name) if domain is not None else None
-            if domain is None or repository is None:
-                raise _absent(key)
-            return Access(claims, caller, domain, repository)
-
-        return await self._services.store.glance(work)
+        """Raises Unauthenticated, ResourceNotFound.  What was found holds until anything is committed."""
+        epoch = self._services.store.epoch()
+        found = self._known.get((claims.id, key))
+        if found is not None and found[0] == epoch and found[1].claims == claims:
+            return found[1]
+        access = await self._services.store.glance(lambda tx: _enter(tx, claims, key))
+        if epoch is not None:
+            if len(self._known) >= KNOWN:
+                self._known.clear()
+            self._known[claims.id, key] = (epoch, access)
+        return access
 
     async def caller(self, claims: Claims) -> Caller:
         """The caller alone.  Raises Unauthenticated."""
@@ -84,6 +88,15 @@ class Gate:
         except AccessDenied:
             return _absent(repository.key)
         return err
+
+
+async def _enter(tx: Tx, claims: Claims, key: RepoKey) -> Access:
+    caller = await by_claims(tx, claims)
+    domain = await tx.domains.get(key.domain)
+    repository = await tx.repositories.get(domain.id, key.name) if domain is not None else None
+    if domain is None or repository is None:
+        raise _absent(key)
+    return Access(claims, caller, domain, repository)
 
 
 def _absent(key: RepoKey) -> ResourceNotFound:

@@ -9,9 +9,14 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from registry.web.openfiles import OpenFile
+from registry.web.sendfile import flushed, send_file
 from registry.web.wire import STATUS_LINES, Aborted
 
 log = logging.getLogger(__name__)
+
+COPY = 16_384
+"""Up to here head and body are joined into one buffer."""
 
 _BAD = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -19,10 +24,14 @@ _BAD = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 class Cycle(RequestResponseCycle):
     """As uvicorn's, but an answer that cannot be ended breaks the connection off.
 
-    `closing` ends the connection after the answer; the protocol sets it.
+    The protocol sets `closing`, which ends the connection after the answer, and `stalling`, which is told that we
+    wait for the client.
     """
 
     closing: Callable[[], None]
+    stalling: Callable[[bool], None]
+    _head: bytes = b""
+    _bodiless: bool = False
 
     async def run_asgi(self, app: Any) -> None:
         try:
@@ -53,6 +62,26 @@ class Cycle(RequestResponseCycle):
             self._continue(message.get("body", b""), message.get("more_body", False))
         else:
             raise RuntimeError("The answer is complete already")
+
+    async def send_file(self, file: OpenFile, start: int, end: int) -> int:
+        """A part of the body, straight from a file; the rest of the answer follows by `send`.  Returns its size.
+
+        Only for plain connections and answers with a length.
+        """
+        if self._head:
+            self.transport.write(self._head)
+            self._head = b""
+        if self.disconnected or not await flushed(self.transport):
+            return 0
+        self.expected_content_length -= end - start
+        self.stalling(True)
+        try:
+            arrived = await send_file(self.transport, file, start, end)
+        finally:
+            self.stalling(False)
+        if not arrived:
+            self.transport.abort()
+        return end - start
 
     def _start(self, status: int, headers: Any) -> None:
         self.response_started = True
@@ -88,23 +117,28 @@ class Cycle(RequestResponseCycle):
             self.expected_content_length = 0
         lines.append(b"\r\n")
         self._bodiless = bodiless
-        self.transport.write(b"".join(lines))
+        self._head = b"".join(lines)  # goes out with the first bytes of the body
 
     def _continue(self, body: Any, more: bool) -> None:
-        if self._bodiless:
-            pass
-        elif self.chunked_encoding:
-            if body:
-                self.transport.writelines((b"%x\r\n" % len(body), body, b"\r\n"))
-            if not more:
-                self.transport.write(b"0\r\n\r\n")
+        parts: list[Any] = [self._head] if self._head else []
+        self._head = b""
+        if not self._bodiless:
+            if self.chunked_encoding:
+                if body:
+                    parts += (b"%x\r\n" % len(body), body, b"\r\n")
+                if not more:
+                    parts.append(b"0\r\n\r\n")
+            else:
+                if self.chunked_encoding is False:
+                    self.expected_content_length -= len(body)
+                    if self.expected_content_length < 0:
+                        raise RuntimeError("The body is longer than its Content-Length")
+                if body:
+                    parts.append(body)
+        if len(body) <= COPY:
+            self.transport.write(b"".join(parts))
         else:
-            if self.chunked_encoding is False:
-                self.expected_content_length -= len(body)
-                if self.expected_content_length < 0:
-                    raise RuntimeError("The body is longer than its Content-Length")
-            if body:
-                self.transport.write(body)
+            self.transport.writelines(parts)
         if not more:
             if self.expected_content_length > 0:
                 raise RuntimeError("The body is shorter than its Content-Length")

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from starlette.types import Scope
+from starlette.types import ASGIApp, Scope
 
 from registry.core.types import PackageKey, Stamp
 from registry.core.view import RepoView
@@ -22,8 +22,8 @@ KEY = "packyard.exchange"
 class Hold:
     """An answer that the hot cache may give again.
 
-    `body` lives in a bounded cache; the answer holds while it is alive and, for an index, while the package
-    has this stamp.
+    `body` lives in a bounded cache and belongs to `owner`; the answer holds while that is alive and, for an index,
+    while the package has this stamp.  `again` answers instead where there is more to it than a head and a body.
     """
 
     head: bytes
@@ -34,6 +34,7 @@ class Hold:
     stamp: Stamp | None = None
     view: RepoView | None = None
     package: PackageKey | None = None
+    again: ASGIApp | None = None
 
 
 @dataclass(slots=True)

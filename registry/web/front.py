@@ -114,7 +114,7 @@ class Front:
         if trip.hot_key is not None:
             entry = await self.hot.renewed(trip.hot_key)
             if entry is not None:
-                await _again(entry, scope, send, trip)
+                await _again(entry, scope, receive, send, trip)
                 return
         path = clean(scope["raw_path"])
         if path.startswith("/v1/"):
@@ -207,12 +207,15 @@ class _Watched:
         await self._send(message)
 
 
-async def _again(entry: Entry, scope: Scope, send: Send, trip: Exchange) -> None:
+async def _again(entry: Entry, scope: Scope, receive: Receive, send: Send, trip: Exchange) -> None:
     """Answer from the hot cache by way of ASGI: the entry had to be asked about first."""
     hold = entry.hold
     line = msgspec.json.decode(b"{%s}" % entry.log)
     trip.plane, trip.caller, trip.source = entry.plane, line["caller"], line["source"]
     trip.route, trip.resource = line["action"], line["resource"]
+    if hold.again is not None:
+        await hold.again(scope, receive, send)
+        return
     tags = next((value for name, value in scope["headers"] if name == b"if-none-match"), None)
     status, lines, body = 200, hold.head, hold.body
     if tags is not None and entry.unchanged(tags):

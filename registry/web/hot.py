@@ -103,9 +103,9 @@ class HotCache:
         self._entries: dict[Hashable, Entry] = {}
 
     def fresh(self, key: Hashable) -> Entry | None:
-        """An entry that may be given at once."""
+        """An entry whose head and body may be given at once."""
         entry = self._entries.get(key)
-        if entry is not None and entry.fresh(self.epoch(), time.monotonic()):
+        if entry is not None and entry.hold.again is None and entry.fresh(self.epoch(), time.monotonic()):
             entry.hold.owner.used = True
             return entry
         return None

@@ -22,7 +22,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, service_unavai
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from registry.web.cycle import Cycle
+from registry.web.cycle import COPY, Cycle
 from registry.web.hot import Entry, key_of
 from registry.web.paths import masked
 from registry.web.reaper import Limits, Phase
@@ -30,8 +30,6 @@ from registry.web.reaper import Limits, Phase
 log = logging.getLogger(__name__)
 
 _UPGRADE = frozenset({b"upgrade", b"http2-settings"})
-_COPY = 16_384
-"""Up to here head and body are joined into one buffer."""
 
 
 class Http1(HttpToolsProtocol):
@@ -234,6 +232,9 @@ class Http1(HttpToolsProtocol):
             on_response=self.on_response_complete,
         )
         cycle.closing = self._closing
+        cycle.stalling = self._stalling
+        if self.scheme == "http":
+            scope["packyard.sendfile"] = cycle.send_file
         self.cycle = cast(RequestResponseCycle, cycle)
         app: Any = service_unavailable if crowded else self.app
         if idle:
@@ -241,6 +242,9 @@ class Http1(HttpToolsProtocol):
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, app))
+
+    def _stalling(self, waits: bool) -> None:
+        self.stalled = self.loop.time() if waits else None
 
     def _closing(self) -> None:
         """The answer is out and the connection is to end."""
@@ -303,7 +307,7 @@ class Http1(HttpToolsProtocol):
         else:
             status, lines, body = 200, hold.head, hold.body
         ending = b"%sx-request-id: %s\r\n\r\n" % (self.limits.common(self.server_state.default_headers), name.encode())
-        if len(body) <= _COPY:
+        if len(body) <= COPY:
             self.transport.write(b"".join((lines, ending, body)))
         else:
             self.transport.writelines((lines + ending, body))

@@ -20,6 +20,9 @@ SMALL_BYTES = 32 * 1024**2
 _NOWAIT = getattr(os, "RWF_NOWAIT", None)
 
 
+STRIDE = 131_072
+
+
 class OpenFile:
     """A descriptor with readers.  `read` never waits for the disk in the loop."""
 
@@ -49,6 +52,27 @@ class OpenFile:
         if count < length:
             del chunk[count:]
         return chunk
+
+    async def warm(self, start: int, end: int) -> None:
+        """See to it that these bytes are in the page cache, so that sending them does not wait for the disk.
+
+        Read-ahead fetches neighbors together, so one byte in each stride tells enough.
+        """
+        if not self._waits:
+            probe = [bytearray(1)]
+            try:
+                for offset in range(start, end, STRIDE):
+                    os.preadv(self.fd, probe, offset, _NOWAIT or 0)
+            except BlockingIOError:
+                pass
+            except OSError:
+                self._waits = True
+            else:
+                return
+        try:
+            await asyncio.to_thread(_touch, self.fd, start, end)
+        except OSError as err:
+            raise Unavailable("A stored file cannot be read") from err
 
     async def read(self, start: int, length: int) -> bytes | bytearray:
         """At least one byte, at most `length`.  Raises Unavailable where the file ends early."""
@@ -123,6 +147,14 @@ class OpenFiles:
         oldest.kept = False
         if oldest.readers == 0:
             os.close(oldest.fd)
+
+
+def _touch(fd: int, start: int, end: int) -> None:
+    while start < end:
+        found = len(os.pread(fd, min(STRIDE, end - start), start))
+        if not found:
+            return
+        start += found
 
 
 def _open(path: Path) -> OpenFile:

@@ -1,0 +1,82 @@
+"""From an open file to a plain socket inside the kernel: no byte passes through the program.
+
+Only for connections without TLS, and only while the transport has nothing of its own to send.  The socket is
+used through a duplicate descriptor, so that it cannot become another connection's while we wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+
+from registry.core.errors import Unavailable
+from registry.web.openfiles import OpenFile
+
+WINDOW = 1024 * 1024
+"""Bytes that are asked for at once; other connections get their turn in between."""
+
+
+async def flushed(transport: asyncio.WriteTransport) -> bool:
+    """Wait until the transport has handed everything to the system; False when it is closing."""
+    pause = 0.0
+    while transport.get_write_buffer_size():
+        if transport.is_closing():
+            return False
+        await asyncio.sleep(pause)
+        pause = min(0.02, pause + 0.001)
+    return not transport.is_closing()
+
+
+async def send_file(transport: asyncio.Transport, file: OpenFile, start: int, end: int) -> bool:
+    """Send bytes start..end; False when the client is gone.  Raises Unavailable where the file ends early."""
+    sock: socket.socket = transport.get_extra_info("socket")
+    descriptor = os.dup(sock.fileno())
+    try:
+        while start < end:
+            if transport.is_closing():
+                return False
+            count = min(WINDOW, end - start)
+            await file.warm(start, start + count)
+            sent = await _send(transport, descriptor, file.fd, start, count)
+            if sent is None:
+                return False
+            start += sent
+            if start < end:
+                await asyncio.sleep(0)
+        return True
+    finally:
+        os.close(descriptor)
+
+
+async def _send(transport: asyncio.Transport, descriptor: int, fd: int, start: int, count: int) -> int | None:
+    """At least one byte of the window; None when the client is gone."""
+    while not transport.is_closing():
+        try:
+            sent = os.sendfile(descriptor, fd, start, count)
+        except BlockingIOError:
+            await _writable(descriptor)
+        except (BrokenPipeError, ConnectionError):
+            return None
+        except OSError as err:
+            raise Unavailable("A stored file cannot be sent") from err
+        else:
+            if sent == 0:
+                raise Unavailable("A stored file is shorter than it should be")
+            return sent
+    return None
+
+
+async def _writable(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    loop.add_writer(descriptor, _resolve, ready)
+    try:
+        await ready
+    finally:
+        loop.remove_writer(descriptor)
+
+
+def _resolve(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)
