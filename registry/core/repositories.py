@@ -219,15 +219,13 @@ async def endpoint_path(tx: Tx, key: RepoKey, format: str) -> str:
 
 
 async def _record(tx: Tx, services: Services, found: Repository) -> RepositoryRecord:
-    upstreams = []
-    for upstream_id in (await tx.repositories.edges(found.domain_id)).get(found.id, ()):
-        upstream = await tx.repositories.by_id(upstream_id)
-        if upstream is not None:
-            upstreams.append(upstream.key.name)
+    targets = (await tx.repositories.edges(found.domain_id)).get(found.id, ())
+    rows = [await tx.repositories.by_id(target) for target in targets]
     name = (await tx.repositories.connections(found.domain_id)).get(found.id)
     # A connection that the configuration no longer knows is still shown.
     connections = () if name is None else ((name, services.connections.get(name, "")),)
-    return RepositoryRecord(found, services.arns.repository(found.key), tuple(upstreams), connections)
+    upstreams = tuple(row.key.name for row in rows if row is not None)
+    return RepositoryRecord(found, services.arns.repository(found.key), upstreams, connections)
 
 
 async def _check_room(tx: Tx, services: Services, within: Domain) -> None:

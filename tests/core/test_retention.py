@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from registry.core import packages, publishing
 from registry.core.errors import AccessDenied, ResourceNotFound
 from registry.core.outcomes import VersionsRequest
-from registry.core.types import Facts, FormatInfo, Origin, Repository, Status, VersionKey
+from registry.core.ports import Tx
+from registry.core.types import Facts, FormatInfo, Origin, PackageKey, PackageRow, Repository, Status, VersionKey
 from tests.core.house import EXTERNAL, GROWING, SINGLE, House, package
 
 ELSEWHERE = Origin("EXTERNAL", connection="public:pypi")
@@ -172,6 +176,45 @@ async def test_a_repository_that_went_meanwhile_keeps_nothing(house: House) -> N
         await house.retain([store])
 
     assert await house.stored_files(store) == 0
+
+
+class Late:
+    """A store whose units of work first see the package as it was before it came to be.
+
+    An engine with several writers shows this when another commits between a look and the lock.
+    """
+
+    def __init__(self, house: House) -> None:
+        self._store = house.store
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    async def write(self, work: Callable[[Tx], Awaitable[object]]) -> object:
+        async def unit(tx: Tx) -> object:
+            nouns = {noun: getattr(tx, noun) for noun in Tx.__annotations__}
+            looked: list[PackageKey] = []
+
+            async def get(repo_id: int, key: PackageKey) -> PackageRow | None:
+                looked.append(key)
+                return None if len(looked) < 3 else await tx.packages.get(repo_id, key)
+
+            packages = SimpleNamespace(get=get, touch=tx.packages.touch)
+            return await work(SimpleNamespace(**{**nouns, "packages": packages}))  # type: ignore[arg-type]
+
+        return await self._store.write(unit)
+
+
+async def test_a_version_that_another_process_keeps_meanwhile_is_kept_once(house: House) -> None:
+    store = await house.repo("store")
+    first = await house.retain([store], files={"a": b"1"}, info=GROWING)
+    house.services = replace(house.services, store=Late(house))  # type: ignore[arg-type]
+
+    again = await house.retain([store], files={"a": b"1"}, info=GROWING)
+
+    assert again == first
+    assert len(await house.events()) == 1
+    assert await house.stored_files(store) == 1
 
 
 # --- from another repository -----------------------------------------------------------------
