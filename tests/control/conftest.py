@@ -11,15 +11,15 @@ from tests.control.plane import Plane, start
 
 
 @pytest.fixture
-async def empty(tmp_path: Path) -> AsyncIterator[Plane]:
+async def bare(tmp_path: Path) -> AsyncIterator[Plane]:
     """Without any domain."""
     async for plane in start(tmp_path):
         yield plane
 
 
 @pytest.fixture
-async def plane(empty: Plane) -> Plane:
+async def plane(bare: Plane) -> Plane:
     """With the domain `dom` and its repository `repo`."""
-    await empty.call("CreateDomain", domain="dom")
-    await empty.call("CreateRepository", domain="dom", repository="repo")
-    return empty
+    await bare.call("CreateDomain", domain="dom")
+    await bare.call("CreateRepository", domain="dom", repository="repo")
+    return bare

@@ -13,8 +13,8 @@ from tests.control.plane import OTHER, OWNER, Plane, start
 ARN = f"arn:aws:codeartifact:us-west-2:{OWNER}"
 
 
-async def test_a_new_domain_is_described_as_the_guide_shows_it(empty: Plane) -> None:
-    made = (await empty.call("CreateDomain", domain="my_domain"))["domain"]
+async def test_a_new_domain_is_described_as_the_guide_shows_it(bare: Plane) -> None:
+    made = (await bare.call("CreateDomain", domain="my_domain"))["domain"]
 
     assert made["encryptionKey"].startswith(f"arn:aws:kms:us-west-2:{OWNER}:key/")
     assert made == {
@@ -29,14 +29,14 @@ async def test_a_new_domain_is_described_as_the_guide_shows_it(empty: Plane) -> 
         "s3BucketArn": f"arn:aws:s3:::assets-{OWNER}-us-west-2",
     }
     assert made["createdTime"].tzinfo is not None
-    assert abs(made["createdTime"] - datetime.fromtimestamp(empty.clock.time / 1000, UTC)).total_seconds() < 10
-    assert (await empty.call("DescribeDomain", domain="my_domain"))["domain"] == made
+    assert abs(made["createdTime"] - datetime.fromtimestamp(bare.clock.time / 1000, UTC)).total_seconds() < 10
+    assert (await bare.call("DescribeDomain", domain="my_domain"))["domain"] == made
 
 
-async def test_a_domain_keeps_the_key_that_was_named(empty: Plane) -> None:
+async def test_a_domain_keeps_the_key_that_was_named(bare: Plane) -> None:
     key = f"arn:aws:kms:us-west-2:{OWNER}:key/your-kms-key"
 
-    assert (await empty.call("CreateDomain", domain="dom", encryptionKey=key))["domain"]["encryptionKey"] == key
+    assert (await bare.call("CreateDomain", domain="dom", encryptionKey=key))["domain"]["encryptionKey"] == key
 
 
 async def test_a_second_domain_of_a_name_is_a_conflict(plane: Plane) -> None:
@@ -63,18 +63,18 @@ async def test_a_domain_with_repositories_is_not_deleted(plane: Plane) -> None:
     assert await plane.call("DeleteDomain", domain="dom") == {}
 
 
-async def test_domains_are_listed_for_the_account_that_asks(empty: Plane) -> None:
+async def test_domains_are_listed_for_the_account_that_asks(bare: Plane) -> None:
     for name in ("aaa", "bbb", "ccc"):
-        await empty.call("CreateDomain", domain=name)
-    await empty.call("CreateDomain", "stranger", domain="bbb")
+        await bare.call("CreateDomain", domain=name)
+    await bare.call("CreateDomain", "stranger", domain="bbb")
 
-    first = await empty.call("ListDomains", maxResults=2)
-    second = await empty.call("ListDomains", maxResults=2, nextToken=first["nextToken"])
+    first = await bare.call("ListDomains", maxResults=2)
+    second = await bare.call("ListDomains", maxResults=2, nextToken=first["nextToken"])
 
     assert [d["name"] for d in first["domains"] + second["domains"]] == ["aaa", "bbb", "ccc"]
     assert "nextToken" not in second
     assert {"name", "owner", "arn", "status", "createdTime", "encryptionKey"} == set(first["domains"][0])
-    assert [d["owner"] for d in (await empty.call("ListDomains", "stranger"))["domains"]] == [OTHER]
+    assert [d["owner"] for d in (await bare.call("ListDomains", "stranger"))["domains"]] == [OTHER]
 
 
 async def test_the_eleventh_domain_of_an_account_is_over_the_quota(tmp_path: Any) -> None:
