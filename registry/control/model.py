@@ -100,7 +100,10 @@ class ErrorShape:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operation; `streams` says that the request body is the payload, not a JSON document."""
+    """An operation; `streams` says that the request body is the payload, not a JSON document.
+
+    `query`, `headers` and `document` are the input's members by their names on the wire.
+    """
 
     name: str
     method: str
@@ -108,7 +111,9 @@ class Operation:
     input: Shape
     output: Shape
     streams: bool
-    body: bool
+    query: Mapping[bytes, Member]
+    headers: Mapping[bytes, Member]
+    document: Mapping[str, Member]
     errors: tuple[str, ...]
 
 
@@ -144,7 +149,7 @@ def load(service: str = SERVICE) -> Model:
 
 def _operation(name: str, spec: Mapping[str, Any], shapes: _Shapes) -> Operation:
     given = shapes.get(spec["input"]["shape"])
-    locations = {m.location for m in given.members.values()}
+    members = given.members.values()
     return Operation(
         name=name,
         method=spec["http"]["method"],
@@ -152,7 +157,9 @@ def _operation(name: str, spec: Mapping[str, Any], shapes: _Shapes) -> Operation
         input=given,
         output=shapes.get(spec["output"]["shape"]),
         streams=given.payload is not None,
-        body="body" in locations,
+        query={m.wire.encode(): m for m in members if m.location == "query"},
+        headers={m.wire.lower().encode(): m for m in members if m.location == "header"},
+        document={m.wire: m for m in members if m.location == "body"},
         errors=tuple(e["shape"] for e in spec.get("errors", ())),
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -21,7 +21,6 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
-_MISSING: Final = object()
 _NUMBERS = {"integer": 1 << 31, "long": 1 << 63}
 
 _encoder = msgspec.json.Encoder()
@@ -32,44 +31,38 @@ def parse(operation: Operation, query: bytes, headers: Headers, body: bytes) -> 
 
     Raises Validation (CANNOT_PARSE) for what is not of its shape's type.  Constraints are `validate`'s business.
     """
-    asked = _query(query)
-    document = _document(body) if operation.body else {}
-    given = {name.decode("latin-1").lower(): value for name, value in headers}
-    params: dict[str, Any] = {}
-    for name, member in operation.input.members.items():
-        value: Any = _MISSING
-        if member.location == "query":
-            if member.wire in asked:
-                value = _scalar(member, asked[member.wire])
-        elif member.location == "header":
-            if member.wire in given:
-                value = _scalar(member, _text(given[member.wire], member.name))
-        elif member.location == "body":
-            value = document.get(member.wire)
-            value = _MISSING if value is None else _json(member.shape, value, name)
-        if value is not _MISSING:
-            params[name] = value
+    params = _query(operation.query, query)
+    if operation.headers:
+        for name, raw in headers:
+            member = operation.headers.get(name)
+            if member is not None and member.name not in params:
+                params[member.name] = _scalar(member, _text(raw, member.name))
+    if operation.document:
+        document = _document(body)
+        for wire, member in operation.document.items():
+            value = document.get(wire)
+            if value is not None:
+                params[member.name] = _json(member.shape, value, member.name)
     return params
 
 
-def _query(raw: bytes) -> dict[str, str]:
-    """The first value of every name."""
-    found: dict[str, str] = {}
+def _query(members: Mapping[bytes, Member], raw: bytes) -> dict[str, Any]:
+    """The first value of every name that is known."""
+    found: dict[str, Any] = {}
     for pair in raw.split(b"&"):
-        if pair:
-            name, _, value = pair.partition(b"=")
-            decoded = _unquote(name)
-            if decoded not in found:
-                found[decoded] = _unquote(value)
+        name, _, value = pair.partition(b"=")
+        member = members.get(name) or (members.get(unquote_to_bytes(name)) if b"%" in name else None)
+        if member is not None and member.name not in found:
+            found[member.name] = _scalar(member, _unquote(value, member.name))
     return found
 
 
-def _unquote(raw: bytes) -> str:
-    if b"%" not in raw:
-        return _text(raw, "query string")
-    if _BAD_ESCAPE.search(raw):
-        raise _unreadable("The query string has a malformed percent escape")
-    return _text(unquote_to_bytes(raw), "query string")
+def _unquote(raw: bytes, where: str) -> str:
+    if b"%" in raw:
+        if _BAD_ESCAPE.search(raw):
+            raise _unreadable(f"The value of '{where}' has a malformed percent escape")
+        raw = unquote_to_bytes(raw)
+    return _text(raw, where)
 
 
 def _text(raw: bytes, where: str) -> str:

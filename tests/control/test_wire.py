@@ -128,7 +128,7 @@ def test_query_strings_are_decoded_once_and_what_is_unknown_is_ignored(query: by
     assert restjson.parse(MODEL.operations["DescribeDomain"], query, [], b"") == {"domain": expected}
 
 
-@pytest.mark.parametrize("query", [b"domain=%zz", b"domain=%", b"domain=%e9", b"domain=a%00b", b"%ff=1"])
+@pytest.mark.parametrize("query", [b"domain=%zz", b"domain=%", b"domain=%e9", b"domain=a%00b"])
 def test_a_query_that_cannot_be_read_is_refused(query: bytes) -> None:
     with pytest.raises(Validation) as caught:
         restjson.parse(MODEL.operations["DescribeDomain"], query, [], b"")
