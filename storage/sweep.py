@@ -77,7 +77,9 @@ class CheckReport:
 
 
 @dataclass(slots=True)
-class _Tally:
+class Tally:
+    """Counts of a pass under way."""
+
     condemned: int = 0
     rows: int = 0
     row_bytes: int = 0
@@ -94,16 +96,22 @@ async def sweep(
 
     `condemned` rows stay for the grace period; `rows` went with their files, `strays` are files without a row.
     """
-    tally = _Tally()
+    tally = Tally()
     for domain_id in await _domains(store, blobs):
-        files = blobs.of(domain_id)
-        if dry_run:
-            tally.condemned += await _unreferenced(store, domain_id)
-        else:
-            tally.condemned += await _condemn(store, domain_id, clock)
-        await _reap(store, files, domain_id, clock.now() - grace, tally, dry_run=dry_run)
-        await _drop_strays(store, files, domain_id, clock.now() - grace, tally, dry_run=dry_run)
+        await sweep_domain(store, blobs.of(domain_id), domain_id, clock, tally, dry_run=dry_run, grace=grace)
     return SweepReport(dry_run, tally.condemned, tally.rows, tally.row_bytes, tally.strays, tally.stray_bytes)
+
+
+async def sweep_domain(
+    store: Store, files: BlobStore, domain_id: int, clock: Clock, tally: Tally, *, dry_run: bool, grace: int
+) -> None:
+    """One pass over one domain, added to the tally."""
+    if dry_run:
+        tally.condemned += await _unreferenced(store, domain_id)
+    else:
+        tally.condemned += await _condemn(store, domain_id, clock)
+    await _reap(store, files, domain_id, clock.now() - grace, tally, dry_run=dry_run)
+    await _drop_strays(store, files, domain_id, clock.now() - grace, tally, dry_run=dry_run)
 
 
 async def _condemn(store: Store, domain_id: int, clock: Clock) -> int:
@@ -115,7 +123,7 @@ async def _condemn(store: Store, domain_id: int, clock: Clock) -> int:
         condemned += found
 
 
-async def _reap(store: Store, files: BlobStore, domain_id: int, until: int, tally: _Tally, *, dry_run: bool) -> None:
+async def _reap(store: Store, files: BlobStore, domain_id: int, until: int, tally: Tally, *, dry_run: bool) -> None:
     """Rows first, files after: a file without a row harms nobody, a row without its file would."""
     seen = 0
     while True:
@@ -139,7 +147,7 @@ async def _condemned(store: Store, domain_id: int, until: int, seen: int) -> lis
 
 
 async def _drop_strays(
-    store: Store, files: BlobStore, domain_id: int, until: int, tally: _Tally, *, dry_run: bool
+    store: Store, files: BlobStore, domain_id: int, until: int, tally: Tally, *, dry_run: bool
 ) -> None:
     """A key is told to nobody before a row names it, so an old file without a row belongs to a publish that failed."""
     async for batch in _batches(files.walk()):
@@ -158,7 +166,7 @@ async def check(store: Store, blobs: BlobDomains, *, repair: bool = False) -> Ch
     giving wrong bytes, the next upload of the same bytes heals it, and the damaged file is left to the sweep.
     A missing file heals by upload as it is, or by coming back.  Nothing else is changed, and nothing is removed.
     """
-    tally = _Tally()
+    tally = Tally()
     for domain_id in await _domains(store, blobs):
         files = blobs.of(domain_id)
         async for row in _rows(store, domain_id):
