@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.bench", description=__doc__)
     parser.add_argument("--only", default="", help=f"some of {','.join(rows.SECTIONS)}")
-    parser.add_argument("--seconds", type=float, default=3.0, help="length of each measurement")
+    parser.add_argument("--seconds", type=int, default=3, help="length of each measurement")
     parser.add_argument("--no-write", action="store_true", help="print only")
     options = parser.parse_args()
     wanted = [name for name in options.only.split(",") if name] or list(rows.SECTIONS)

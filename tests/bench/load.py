@@ -28,7 +28,7 @@ _SIZES = {"B": 1e-6, "KB": 1e-3, "MB": 1.0, "GB": 1e3}
 
 def read(url: str, *, connections: int, seconds: float, headers: Mapping[str, str] | None = None) -> Rate:
     """GET one URL as fast as it goes."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", "--timeout", "20s"]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency", "--timeout", "20s"]
     for name, value in (headers or {}).items():
         command += ["-H", f"{name}: {value}"]
     out = subprocess.run([*command, url], check=True, capture_output=True, text=True, timeout=seconds + 60).stdout
@@ -65,7 +65,7 @@ class Upload:
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + self.body
 
 
-async def _answer(reader: asyncio.StreamReader) -> tuple[int, bool]:
+async def answer(reader: asyncio.StreamReader) -> tuple[int, bool]:
     head = await reader.readuntil(b"\r\n\r\n")
     status = int(head.split(b" ", 2)[1])
     lower = head.lower()
@@ -89,7 +89,7 @@ async def _worker(base: str, queue: Iterator[Upload], times: list[float], bad: l
         began = time.perf_counter()
         writer.write(upload.wire(parts.netloc))
         await writer.drain()
-        status, keep = await asyncio.wait_for(_answer(reader), 120)
+        status, keep = await asyncio.wait_for(answer(reader), 120)
         times.append((time.perf_counter() - began) * 1000)
         if status >= 300:
             bad.append(status)

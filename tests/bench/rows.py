@@ -33,7 +33,7 @@ class Measured:
 
 def measure(process: Process, url: str, headers: Mapping[str, str], connections: int, seconds: float) -> Measured:
     """A short warm-up, then the measurement."""
-    load.read(url, connections=connections, seconds=0.5, headers=headers)
+    load.read(url, connections=connections, seconds=1, headers=headers)
     before = process.cpu()
     rate = load.read(url, connections=connections, seconds=seconds, headers=headers)
     done = max(1.0, rate.per_second * seconds)

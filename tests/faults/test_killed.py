@@ -70,15 +70,17 @@ async def publish_until_killed(url: str, path: str, token: str, popen: subproces
 
     async def worker() -> None:
         reader, writer = await asyncio.open_connection(host, int(port))
-        for name, upload in uploads:
-            writer.write(upload.wire(f"{host}:{port}"))
-            await writer.drain()
-            status, _ = await load._answer(reader)
-            assert status in (200, 201)
-            acknowledged.add(name)
-            if len(acknowledged) == after:
-                os.killpg(popen.pid, signal.SIGKILL)
-        writer.close()
+        try:
+            for name, upload in uploads:
+                writer.write(upload.wire(f"{host}:{port}"))
+                await writer.drain()
+                status, _ = await load.answer(reader)
+                assert status in (200, 201)
+                acknowledged.add(name)
+                if len(acknowledged) == after:
+                    os.killpg(popen.pid, signal.SIGKILL)
+        finally:
+            writer.close()
 
     results = await asyncio.gather(*(worker() for _ in range(4)), return_exceptions=True)
     unexpected = [r for r in results if r is not None and not isinstance(r, (OSError, asyncio.IncompleteReadError))]
