@@ -23,7 +23,9 @@ def choose(accept: str | None, forced: str | None = None) -> Kind | None:
     `forced` is the value of `?format=` and wins.  None: nothing that we have is acceptable (406).
     """
     if forced:
-        wanted = _LATEST.get(forced, forced)
+        # A bare plus in a query is read as a space.
+        plain = forced.strip().replace(" ", "+").lower()
+        wanted = _LATEST.get(plain, plain)
         return next((kind for kind, media in MEDIA.items() if media == wanted), None)
     ranges = _ranges(accept or "*/*")
     best: tuple[float, int] = (0.0, -1)
