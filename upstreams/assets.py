@@ -38,8 +38,7 @@ from upstreams.external import External
 from upstreams.flights import Cargo, FlightKey, Flights, Following
 from upstreams.listings import Known
 from upstreams.merge import Gate, usable
-from upstreams.survey import Surveys, VersionSurvey
-from upstreams.tasks import Tasks
+from upstreams.survey import Surveys
 
 _ATTEMPTS = 4
 _LARGEST_DOCUMENT = 16 * 1024 * 1024
@@ -75,14 +74,13 @@ class _Past(Exception):
 class Assets:
     """Opens assets."""
 
-    def __init__(
-        self, services: Services, surveys: Surveys, external: External, flights: Flights, tasks: Tasks
-    ) -> None:
+    companions: Companions
+
+    def __init__(self, services: Services, surveys: Surveys, external: External, flights: Flights) -> None:
         self._services = services
         self._surveys = surveys
         self._external = external
         self._flights = flights
-        self._companions = Companions(tasks, services.clock, self._missing, self._bring)
 
     async def open(self, wanted: Wanted) -> Content:
         """Raises ResourceNotFound when every registry of the search says so, else UpstreamUnavailable."""
@@ -110,7 +108,7 @@ class Assets:
         if asset is None:
             return None
         if wanted.retain and not wanted.alone and wanted.info.merges_files and version.origin.type == "EXTERNAL":
-            self._companions.look(wanted.repo, wanted.info, wanted.key, wanted.asset)
+            self.companions.look(wanted.repo, wanted.info, wanted.key, wanted.asset)
         return self._stored(wanted, asset, "local")
 
     async def _searched(self, wanted: Wanted) -> Content | None:
@@ -146,12 +144,10 @@ class Assets:
                 continue
             if content is not None:
                 return content
-            if found and gate is None:
-                gate = Gate.of_remote(wanted.info, name)
-            elif gate is not None:
-                gate.close()
-            if gate is not None and not gate.open:
+            if found and (gate is not None or not wanted.info.merges_files):
                 break
+            if found:
+                gate = Gate.of_remote(wanted.info, name)
         if unasked is not None:
             raise unasked
         return None
@@ -231,7 +227,7 @@ class Assets:
         )
         if wanted.info.merges_files and not wanted.alone:
             for repo in into:
-                self._companions.look(repo, wanted.info, wanted.key, wanted.asset)
+                self.companions.look(repo, wanted.info, wanted.key, wanted.asset)
         asset = _named(kept[0], wanted.asset)
         return asset.blob if asset is not None else None
 
@@ -252,77 +248,6 @@ class Assets:
             body = await reply.body(_LARGEST_DOCUMENT)
         await _check(body, file, name)
         return Document(body, len(body), dict(file.digests), file.uploaded or 0, f"external:{name}")
-
-    # --- whole versions -----------------------------------------------------------------------
-
-    async def reachable(self, repo: Repository, key: VersionKey) -> str | None:
-        """Where above this repository the version is."""
-        seen = await self._services.store.read(lambda tx: self._surveys.of_version(tx, repo, key))
-        for step, hop in seen.hops():
-            version = seen.held.get(step.id)
-            if version is not None and step.parent is not None and seen.shows(step, version):
-                return f"upstream:{hop.repository.key.name}"
-            name = seen.asks(hop)
-            if name is None or not self._external.concerns(name, key.package):
-                continue
-            try:
-                known = await self._external.word(repo.domain_id, name, key.package, refresh=True)
-            except UpstreamUnavailable:
-                continue
-            if known.version(key.version) is not None:
-                return f"external:{name}"
-        return None
-
-    async def secure(self, repo: Repository, info: FormatInfo, key: VersionKey) -> Repository | None:
-        """The first repository that holds the version, once it is whole there."""
-        seen = await self._services.store.read(lambda tx: self._surveys.of_version(tx, repo, key))
-        unasked: UpstreamUnavailable | None = None
-        for step, hop in seen.hops():
-            version = seen.held.get(step.id)
-            if version is not None and seen.shows(step, version):
-                return hop.repository
-            name = seen.asks(hop)
-            if name is None or not self._external.concerns(name, key.package):
-                continue
-            try:
-                known = await self._external.word(repo.domain_id, name, key.package)
-                if known.version(key.version) is None:
-                    known = await self._external.word(repo.domain_id, name, key.package, refresh=True)
-                remote = known.version(key.version)
-                if remote is not None:
-                    for file in remote.files:
-                        await self._bring(hop.repository, info, key, file.name)
-                    return hop.repository
-                if known.stale:
-                    raise UpstreamUnavailable(f"The external registry {name} could not be asked")
-            except UpstreamUnavailable as err:
-                unasked = unasked or err
-        if unasked is not None:
-            raise unasked
-        return None
-
-    async def _missing(self, repo: Repository, info: FormatInfo, key: VersionKey, asset: str) -> Sequence[str]:
-        """Companions of an asset that the repository does not have yet."""
-        seen: VersionSurvey = await self._services.store.read(lambda tx: self._surveys.of_version(tx, repo, key))
-        held = seen.held.get(repo.id)
-        if held is None or not Gate.of(info, held, repo).open:
-            return ()
-        there = {each.name for each in held.assets}
-        for _, hop in seen.hops():
-            name = seen.asks(hop)
-            if name is None or name != held.origin.connection or not self._external.concerns(name, key.package):
-                continue
-            remote = (await self._external.word(repo.domain_id, name, key.package)).version(key.version)
-            if remote is not None:
-                fetcher = self._external.fetcher(key.package.format)
-                return [each.name for each in fetcher.companions(remote, asset) if each.name not in there]
-        return ()
-
-    async def _bring(self, repo: Repository, info: FormatInfo, key: VersionKey, asset: str) -> None:
-        """Have an asset retained here, and wait until it is.  Raises what its flight failed with."""
-        content = await self.open(Wanted(repo, info, key, asset, alone=True))
-        if isinstance(content, Following):
-            await content.flight.landed()
 
 
 def _named(version: Version, name: str) -> Asset | None:

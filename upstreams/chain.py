@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from registry.core.ports import Tx
 from registry.core.types import Hop, Repository
+from upstreams.memory import Memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +82,9 @@ class Chains:
     Ask it within reads only: what a write has not committed yet must not be remembered.
     """
 
-    def __init__(self, limit: int, *, size: int = 4096) -> None:
+    def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._size = size
-        self._kept: dict[int, Chain] = {}
+        self._kept: Memory[int, Chain] = Memory(4096)
 
     async def of(self, tx: Tx, repo: Repository) -> Chain:
         """One point read when it is known.  A repository that is gone has itself as its chain."""
@@ -93,11 +93,7 @@ class Chains:
         kept = self._kept.get(repo.id)
         if kept is not None and kept.topology == topology:
             return kept
-        chain = await self._read(tx, repo, topology)
-        if len(self._kept) >= self._size:
-            self._kept = {}
-        self._kept[repo.id] = chain
-        return chain
+        return self._kept.put(repo.id, await self._read(tx, repo, topology))
 
     async def _read(self, tx: Tx, repo: Repository, topology: int) -> Chain:
         edges = await tx.repositories.edges(repo.domain_id)
@@ -105,8 +101,9 @@ class Chains:
         steps: list[Step] = []
         hops: list[Hop] = []
         for step in search(repo.id, edges, self._limit):
-            found = repo if step.id == repo.id else await tx.repositories.by_id(step.id)
-            if found is not None:
-                steps.append(step)
-                hops.append(Hop(found, connections.get(step.id)))
+            # The repository asked may just have gone; edges never lead to one that has.
+            hop = repo if step.id == repo.id else await tx.repositories.by_id(step.id)
+            assert hop is not None
+            steps.append(step)
+            hops.append(Hop(hop, connections.get(step.id)))
         return Chain(topology, tuple(steps), tuple(hops), edges, self._limit)

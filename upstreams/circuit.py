@@ -43,9 +43,9 @@ class Circuit:
     def failed(self) -> None:
         self._failed += 1
         if self._failed >= self._limit:
-            self._until = self._clock() + self._pause
             if self._probing:
                 self._pause = min(self._pause * 2, self._longest)
+            self._until = self._clock() + self._pause
         self._probing = False
 
     def given_up(self) -> None:

@@ -30,6 +30,7 @@ from registry.config import UpstreamsConfig
 from registry.core.errors import UpstreamUnavailable
 from upstreams.circuit import Circuit
 from upstreams.connections import Connection
+from upstreams.memory import Memory
 from upstreams.origins import Proxies, may_follow, same_origin
 from upstreams.reply import Reply
 
@@ -60,7 +61,7 @@ class Client:
         self.settings = settings
         self._session: aiohttp.ClientSession | None = None
         self._proxies = Proxies({}, lambda host: False)
-        self._circuits: dict[URL, Circuit] = {}
+        self._circuits: Memory[URL, Circuit] = Memory(1024)
 
     async def __aenter__(self) -> Self:
         trust = await asyncio.to_thread(ssl.create_default_context)
@@ -89,9 +90,7 @@ class Client:
 
     def circuit(self, origin: URL) -> Circuit:
         """Origins are few, but a registry that redirects wildly must not fill the memory."""
-        if origin not in self._circuits and len(self._circuits) >= 1024:
-            self._circuits.clear()
-        return self._circuits.setdefault(origin, Circuit(time.monotonic))
+        return self._circuits.get(origin) or self._circuits.put(origin, Circuit(time.monotonic))
 
     async def send(self, url: URL, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         """One request, without following redirects.  Raises aiohttp's errors and TimeoutError."""
@@ -195,7 +194,8 @@ class Registry:
             response = await self._client.send(url, headers)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as err:
             circuit.failed()
-            raise _Failed(reason(err)) from None
+            # Whoever waited for a time-out once does not want to wait for it three times.
+            raise _Failed(reason(err), again=not isinstance(err, TimeoutError)) from None
         except BaseException:
             circuit.given_up()
             raise

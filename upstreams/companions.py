@@ -10,6 +10,7 @@ from registry.core.errors import RegistryError
 from registry.core.ports import Clock
 from registry.core.types import FormatInfo, Repository, VersionKey
 from upstreams.download import Gone
+from upstreams.memory import Memory
 from upstreams.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -33,16 +34,15 @@ class Companions:
         self._bring = bring
         self._at_once = asyncio.Semaphore(_AT_ONCE)
         self._waiting = 0
-        self._looked: dict[tuple[int, VersionKey], int] = {}
+        self._looked: Memory[tuple[int, VersionKey], int] = Memory()
 
     def look(self, repo: Repository, info: FormatInfo, key: VersionKey, asset: str) -> None:
         """Begin, unless this version was looked at just now or too much is waiting: the next client begins then."""
         now = self._clock.now()
-        if self._waiting >= _WAITING or now - self._looked.get((repo.id, key), now - _AGAIN) < _AGAIN:
+        before = self._looked.get((repo.id, key))
+        if self._waiting >= _WAITING or (before is not None and now - before < _AGAIN):
             return
-        if len(self._looked) >= 10_000:
-            self._looked.clear()
-        self._looked[(repo.id, key)] = now
+        self._looked.put((repo.id, key), now)
         self._waiting += 1
         task = self._tasks.start(self._see_to(repo, info, key, asset), name=f"companions of {asset}")
         task.add_done_callback(lambda _: self._done())

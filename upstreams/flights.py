@@ -197,7 +197,7 @@ class Flight:
                 progress = self._progress
                 ready = min(self._visible, end) if end is not None else self._visible
                 if start < ready:
-                    chunk = self._tail.piece(start, ready) or await _piece(
+                    chunk = self._tail.piece(start, ready) or await piece(
                         self._fd, min(self._tail.start(ready) - start, _PIECE), start
                     )
                     start += len(chunk)
@@ -226,7 +226,7 @@ class Flight:
             await asyncio.shield(asyncio.to_thread(os.close, fd))
 
 
-async def _piece(fd: int, length: int, start: int) -> bytes:
+async def piece(fd: int, length: int, start: int) -> bytes:
     """What was just written is in the page cache, and read without leaving the loop."""
     buffer = bytearray(length)
     try:

@@ -18,6 +18,7 @@ from registry.core.errors import UpstreamUnavailable
 from registry.core.ports import Clock, Fetcher, Http, Store
 from registry.core.types import Absent, CachedListing, NotModified, PackageKey, Remote, RemoteVersion
 from upstreams.connections import Connection
+from upstreams.memory import Memory
 from upstreams.reply import Broken
 from upstreams.tasks import Tasks
 
@@ -89,8 +90,8 @@ class ExternalListings:
         self._patience = patience
         self._longest = settings.connect_timeout + 4 * settings.read_timeout
         self._asking: dict[_Key, asyncio.Task[Known]] = {}
-        self._failed: dict[_Key, tuple[int, UpstreamUnavailable]] = {}
-        self._limits: dict[int, int] = {}
+        self._failed: Memory[_Key, tuple[int, UpstreamUnavailable]] = Memory()
+        self._limits: Memory[int, int] = Memory()
 
     async def mark(self, domain_id: int, connection: Connection, package: PackageKey) -> Mark:
         """As get(), for less: nothing is read but an age, as long as that is young enough."""
@@ -102,9 +103,7 @@ class ExternalListings:
                 return Mark(changed, fetched + limit)
         known = await self.get(domain_id, connection, package)
         if not known.stale:
-            if len(self._limits) >= 10_000:
-                self._limits = {}
-            self._limits[known.changed] = self._negative if known.remote is None else self._positive
+            self._limits.put(known.changed, self._negative if known.remote is None else self._positive)
         return Mark(known.changed, known.expires, known.stale)
 
     async def get(self, domain_id: int, connection: Connection, package: PackageKey, *, refresh: bool = False) -> Known:
@@ -143,10 +142,7 @@ class ExternalListings:
         if failure is None:
             return None
         until, error = failure
-        if self._clock.now() >= until:
-            del self._failed[key]
-            return None
-        return self._older(had, error)
+        return self._older(had, error) if self._clock.now() < until else None
 
     def _older(self, had: CachedListing | None, error: UpstreamUnavailable) -> Known:
         if had is None or had.remote is None:
@@ -175,7 +171,7 @@ class ExternalListings:
         try:
             answer = await self._answer(key, connection, had)
         except UpstreamUnavailable as err:
-            self._remember_failure(key, err)
+            self._failed.put(key, (self._clock.now() + _PAUSE, err))
             return self._older(had, err)
         now = self._clock.now()
         if isinstance(answer, NotModified):
@@ -212,11 +208,6 @@ class ExternalListings:
                 log.exception("The listing of %s by %s could not be understood", key.package, key.connection)
                 raise UpstreamUnavailable(f"The external registry {key.connection} answered nonsense") from err
         raise AssertionError  # pragma: no cover
-
-    def _remember_failure(self, key: _Key, error: UpstreamUnavailable) -> None:
-        if len(self._failed) >= 10_000:
-            self._failed.clear()
-        self._failed[key] = (self._clock.now() + _PAUSE, error)
 
 
 def _timed(remote: Remote, before: Remote | None, now: int) -> Remote:

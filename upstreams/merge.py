@@ -77,9 +77,7 @@ class Gate:
 
     def admits(self, version: Version, repository: Repository) -> bool:
         """May this further holder add its files?  Closes behind it where the flow ends."""
-        if not self.open:
-            return False
-        admitted = version.status in _USABLE and version.origin == self._origin
+        admitted = self.open and version.status in _USABLE and version.origin == self._origin
         self.open = admitted and not _published_in(version, repository)
         return admitted
 

@@ -16,7 +16,7 @@ from typing import Self
 from registry.config import UpstreamsConfig
 from registry.core import retention
 from registry.core.errors import UpstreamUnavailable
-from registry.core.ports import Content, Fetcher, Tx
+from registry.core.ports import Content, Fetcher, Http, Tx
 from registry.core.services import Services
 from registry.core.types import (
     FormatInfo,
@@ -29,13 +29,16 @@ from registry.core.types import (
 )
 from upstreams.assets import Assets, Wanted
 from upstreams.client import Client
+from upstreams.companions import Companions
 from upstreams.connections import Connection
 from upstreams.external import External
 from upstreams.flights import Flights
 from upstreams.listings import ExternalListings, Known, Mark
+from upstreams.memory import Memory
 from upstreams.merge import Layer, Merged, merge
 from upstreams.survey import PackageSurvey, Survey, Surveys
 from upstreams.tasks import Tasks
+from upstreams.versions import Versions
 
 _UNASKED_FOR = 1_000
 """Milliseconds after which a listing that lacks a registry's word is made anew."""
@@ -55,11 +58,12 @@ class UpstreamResolver:
         self._settings = settings
         self._client = Client(settings)
         self._tasks = Tasks()
-        self._stamps: dict[tuple[int, PackageKey], tuple[int, Stamp]] = {}
+        self._stamps: Memory[tuple[int, PackageKey], tuple[int, Stamp]] = Memory()
         self._services: Services
         self._surveys: Surveys
         self._external: External
         self._assets: Assets
+        self._versions: Versions
 
     @property
     def formats(self) -> dict[str, str]:
@@ -79,7 +83,9 @@ class UpstreamResolver:
             http=self._client.to,
         )
         self._external = External(self._connections, self._fetchers, listings, self._client.to)
-        self._assets = Assets(services, self._surveys, self._external, Flights(self._tasks), self._tasks)
+        self._assets = Assets(services, self._surveys, self._external, Flights(self._tasks))
+        self._versions = Versions(services, self._surveys, self._external, self._assets)
+        self._assets.companions = Companions(self._tasks, services.clock, self._versions.missing, self._versions.bring)
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
@@ -90,6 +96,10 @@ class UpstreamResolver:
     ) -> None:
         await self._tasks.close()
         await self._client.__aexit__(kind, error, trace)
+
+    def http(self, name: str) -> Http:
+        """The registry of a connection."""
+        return self._client.to(self._connections[name])
 
     async def idle(self) -> None:
         """Wait until no refresh, no flight and no companion is under way."""
@@ -111,9 +121,7 @@ class UpstreamResolver:
         if failures and not seen.rows and len(failures) == len(marks):
             raise failures[0]
         if epoch is not None and not failures:
-            if len(self._stamps) >= 10_000:
-                self._stamps = {}
-            self._stamps[(repo.id, package)] = (epoch, stamp)
+            self._stamps.put((repo.id, package), (epoch, stamp))
         return stamp
 
     async def listing(self, repo: Repository, package: PackageKey) -> Listing:
@@ -175,11 +183,11 @@ class UpstreamResolver:
 
     async def reachable(self, repo: Repository, key: VersionKey) -> str | None:
         """See registry.core.ports.Resolver."""
-        return await self._assets.reachable(repo, key)
+        return await self._versions.reachable(repo, key)
 
     async def secure(self, repo: Repository, key: VersionKey) -> Repository | None:
         """See registry.core.ports.Resolver."""
-        return await self._assets.secure(repo, self._info(key), key)
+        return await self._versions.secure(repo, self._info(key), key)
 
     async def search(
         self, repo: Repository, format: str, text: str, after: tuple[str, str] | None, limit: int

@@ -13,6 +13,7 @@ from registry.core.origin import hides_external, is_private, may_ingest
 from registry.core.ports import Tx
 from registry.core.types import Hop, PackageKey, PackageRow, Repository, Version, VersionKey
 from upstreams.chain import Chain, Chains, Step
+from upstreams.memory import Memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Surveys:
 
     def __init__(self, limit: int) -> None:
         self._chains = Chains(limit)
-        self._private: dict[tuple[int, int], bool] = {}
+        self._private: Memory[tuple[int, int], bool] = Memory()
 
     async def of_rows(self, tx: Tx, repo: Repository, key: PackageKey) -> Survey:
         """The hops and their package rows: two point reads when the topology is known."""
@@ -110,8 +111,5 @@ class Surveys:
         """Every change to a package counts its `seq` up, so an answer holds for as long as that stands."""
         known = self._private.get((row.id, row.seq))
         if known is None:
-            known = is_private(row, await tx.versions.of((row.id,)))
-            if len(self._private) >= 10_000:
-                self._private = {}
-            self._private[(row.id, row.seq)] = known
+            known = self._private.put((row.id, row.seq), is_private(row, await tx.versions.of((row.id,))))
         return known

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from registry.core.ports import Tx
 from tests.upstreams.world import World
-from upstreams.chain import search
-from upstreams.survey import Surveys
+from upstreams.chain import Chains, search
 
 GUIDE = {"my_repo": ["A", "B"], "A": ["C", "D"], "D": ["E"]}
 
@@ -65,25 +65,28 @@ def test_the_order_is_depth_first_whatever_the_graph(edges: dict[int, list[int]]
 
 async def test_a_chain_is_remembered_until_the_topology_changes(world: World) -> None:
     await world.repository("top")
-    await world.repository("a", ["top"])
-    surveys = Surveys(25)
-    first = await world.store.read(lambda tx: surveys._chains.of(tx, world.repositories["a"]))
-    again = await world.store.read(lambda tx: surveys._chains.of(tx, world.repositories["a"]))
+    repo = await world.repository("a", ["top"])
+    chains = Chains(25)
+
+    first = await world.store.read(lambda tx: chains.of(tx, repo))
+    again = await world.store.read(lambda tx: chains.of(tx, repo))
     await world.repository("b", ["a"])
-    changed = await world.store.read(lambda tx: surveys._chains.of(tx, world.repositories["a"]))
+    changed = await world.store.read(lambda tx: chains.of(tx, repo))
 
     assert again is first
     assert changed is not first
     assert changed.ids == first.ids
 
 
-async def test_memories_are_bounded(world: World) -> None:
-    from upstreams.chain import Chains
+async def test_the_chain_of_a_repository_whose_domain_is_gone_is_itself(world: World) -> None:
+    repo = await world.repository("a")
 
-    await world.repository("a")
-    await world.repository("b")
-    chains = Chains(25, size=1)
-    for name in ("a", "b", "a"):
-        await world.store.read(lambda tx, name=name: chains.of(tx, world.repositories[name]))
+    async def work(tx: Tx) -> None:
+        await tx.repositories.delete(repo.id)
+        await tx.domains.delete(world.domain.id)
 
-    assert len(chains._kept) == 1
+    await world.store.write(work)
+
+    chain = await world.store.read(lambda tx: Chains(25).of(tx, repo))
+
+    assert chain.ids == (repo.id,)

@@ -18,6 +18,8 @@ from registry.core.types import Remote
 from tests.upstreams.tiny import TinyFetcher, page
 from tests.upstreams.wire import Answer, Asked, Wire
 from tests.upstreams.world import SETTINGS, World, key, package, world_at
+from upstreams.client import Client
+from upstreams.connections import Connection
 from upstreams.listings import ExternalListings
 from upstreams.tasks import Tasks
 
@@ -257,24 +259,25 @@ async def test_a_refresh_that_takes_too_long_is_not_waited_for_while_there_is_an
         return Answer(200, json.dumps(TWO).encode())
 
     tasks = Tasks()
-    listings = ExternalListings(
-        store=store.store,
-        clock=store.clock,
-        settings=SETTINGS,
-        tasks=tasks,
-        fetchers={"tiny": TinyFetcher()},
-        http=store.resolver._client.to,
-        patience=0.01,
-    )
-    connection = store.resolver._connections["public:tiny"]
-    await listings.get(store.domain.id, connection, package())
-    store.clock.pass_seconds(61)
-    store.wire.answers["/pack"] = slow
-
-    old = await listings.get(store.domain.id, connection, package())
-    answer.set()
-    await tasks.idle()
-    new = await listings.get(store.domain.id, connection, package())
+    connection = Connection("public:tiny", "tiny", store.wire.base)
+    async with Client(SETTINGS) as client:
+        listings = ExternalListings(
+            store=store.store,
+            clock=store.clock,
+            settings=SETTINGS,
+            tasks=tasks,
+            fetchers={"tiny": TinyFetcher()},
+            http=client.to,
+            patience=0.01,
+        )
+        await listings.get(store.domain.id, connection, package())
+        await tasks.idle()
+        store.clock.pass_seconds(61)
+        store.wire.answers["/pack"] = slow
+        old = await listings.get(store.domain.id, connection, package())
+        answer.set()
+        await tasks.idle()
+        new = await listings.get(store.domain.id, connection, package())
 
     assert old.stale
     assert len(old.remote.versions if old.remote else ()) == 1
