@@ -102,7 +102,12 @@ class Call:
             raise LookupError(f"{self.operation} is not about a package")
         return self.target.package
 
+    async def glance(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """For a few point look-ups."""
+        return await self.services.store.glance(work)
+
     async def read(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """For lists, and for whatever may be long."""
         return await self.services.store.read(work)
 
     async def write(self, work: Callable[[Tx], Awaitable[T]]) -> T:
@@ -117,7 +122,7 @@ class Call:
 
     async def repository_row(self) -> Repository:
         """The repository that the request names.  Raises ResourceNotFound."""
-        return await self.services.store.glance(lambda tx: repositories.repository(tx, self.repository))
+        return await self.glance(lambda tx: repositories.repository(tx, self.repository))
 
     async def require(self, tx: Tx, need: Need) -> None:
         """Raise AccessDenied, or ResourceNotFound where the caller may not know of the resource."""

@@ -48,6 +48,9 @@ class Answer:
             await send({"type": "http.response.body", "body": b""})
         finally:
             gone.cancel()
+            close = getattr(self.rest, "aclose", None)  # a generator lets go of its file at once
+            if close is not None:
+                await close()
 
 
 async def result(operation: Operation, value: Mapping[str, Any], request_id: str) -> Answer:

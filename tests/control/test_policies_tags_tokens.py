@@ -125,6 +125,17 @@ async def test_tags_of_a_new_resource_are_set_with_it(plane: Plane) -> None:
         assert await plane.call("ListTagsForResource", resourceArn=arn) == {"tags": tags}
 
 
+async def test_a_deleted_domain_leaves_no_tags_and_no_policy_behind(bare: Plane) -> None:
+    await bare.call("CreateDomain", domain="dom", tags=[{"key": "k", "value": "v"}])
+    policy = statement("Deny", "codeartifact:DescribeDomain")
+    await bare.call("PutDomainPermissionsPolicy", domain="dom", policyDocument=policy)
+    await bare.call("DeleteDomain", domain="dom")
+    await bare.call("CreateDomain", domain="dom")
+
+    assert await bare.call("ListTagsForResource", resourceArn=DOMAIN_ARN) == {"tags": []}
+    assert (await bare.call("DescribeDomain", domain="dom"))["domain"]["name"] == "dom"
+
+
 async def test_a_deleted_repository_leaves_no_tags_and_no_policy_behind(plane: Plane) -> None:
     await plane.call("TagResource", resourceArn=REPOSITORY_ARN, tags=[{"key": "k", "value": "v"}])
     policy = statement("Allow", "codeartifact:List*")

@@ -37,7 +37,7 @@ async def describe_package(call: Call, p: Params) -> Result:
     async def work(tx: Tx) -> PackageRow:
         return await packages.package(tx, await repositories.repository(tx, call.repository), call.package)
 
-    return {"package": shapes.package(await call.read(work))}
+    return {"package": shapes.package(await call.glance(work))}
 
 
 @operation("DeletePackage", on=resources.package)

@@ -36,7 +36,7 @@ async def _get(call: Call, p: Params) -> Result:
         arn, _ = await _exists(call, tx)
         return await repositories.policy(tx, arn)
 
-    return {"policy": shapes.policy(await call.read(work))}
+    return {"policy": shapes.policy(await call.glance(work))}
 
 
 async def _delete(call: Call, p: Params) -> Result:

@@ -90,5 +90,5 @@ async def list_repositories(call: Call, p: Params) -> Result:
 async def get_repository_endpoint(call: Call, p: Params) -> Result:
     """One address serves IPv4 and IPv6, so that `endpointType` makes no difference."""
     info = call.info
-    path = await call.read(lambda tx: repositories.endpoint_path(tx, call.repository, info.name))
+    path = await call.glance(lambda tx: repositories.endpoint_path(tx, call.repository, info.name))
     return {"repositoryEndpoint": call.base + path}

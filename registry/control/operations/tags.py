@@ -23,5 +23,5 @@ async def untag_resource(call: Call, p: Params) -> Result:
 
 @operation("ListTagsForResource", on=resources.tagged)
 async def list_tags_for_resource(call: Call, p: Params) -> Result:
-    found = await call.read(lambda tx: repositories.tags(tx, call.services, call.target.arn))
+    found = await call.glance(lambda tx: repositories.tags(tx, call.services, call.target.arn))
     return {"tags": shapes.tags(found)}

@@ -125,7 +125,7 @@ async def copy_package_versions(call: Call, p: Params) -> Result:
     async def rows(tx: Tx) -> tuple[Repository, Repository]:
         return await repositories.repository(tx, source), await repositories.repository(tx, call.repository)
 
-    of, to = await call.services.store.glance(rows)
+    of, to = await call.glance(rows)
     request = CopyRequest(
         source=of,
         destination=to,
