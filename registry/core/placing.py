@@ -18,7 +18,7 @@ Two files of the same bytes among `files` are placed once.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from registry.core.errors import RegistryError, ResourceNotFound, Unavailable
@@ -52,10 +52,14 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What `storing` hands to the unit of work: one claim per file, in the order of the files."""
+    """What `storing` hands to the unit of work: one claim per file, in the order of the files.
+
+    `named` collects the keys that the rows name after this run of the unit of work.
+    """
 
     domain_id: int
     items: tuple[Claim, ...]
+    named: set[str] = field(default_factory=set, compare=False)
 
 
 async def placed(store: Store, blobs: BlobStore, domain_id: int, file: Staged | Blob, *, always: bool = False) -> Claim:
@@ -63,7 +67,7 @@ async def placed(store: Store, blobs: BlobStore, domain_id: int, file: Staged | 
 
     Raises ResourceNotFound when a `Blob` is neither stored nor here to be placed.
     """
-    row = await store.read(lambda tx: tx.blobs.find(domain_id, file.digests.sha256))
+    row = await store.glance(lambda tx: tx.blobs.find(domain_id, file.digests.sha256))
     present = row is not None and await blobs.stat(row.key) == row.size
     if row is not None and present and not always:
         return Claim(row, own=False)
@@ -80,7 +84,9 @@ async def claim_all(tx: Tx, claims: Claims, now: int) -> tuple[Blob, ...]:
 
     Each is protected from the sweep once an asset of the same unit of work refers to it.
     """
-    return tuple([await _claim(tx, claims.domain_id, claim, now) for claim in claims.items])
+    blobs = tuple([await _claim(tx, claims.domain_id, claim, now) for claim in claims.items])
+    claims.named.update(blob.key for blob in blobs)
+    return blobs
 
 
 async def _claim(tx: Tx, domain_id: int, claim: Claim, now: int) -> Blob:
@@ -110,11 +116,13 @@ async def storing(
     for _ in range(ATTEMPTS):
         claims = Claims(domain_id, await _place_each(store, blobs, domain_id, files, always=always))
 
-        async def unit(tx: Tx, claims: Claims = claims) -> T:
-            return await work(tx, claims)
+        async def unit(tx: Tx, claims: Claims = claims) -> tuple[T, frozenset[str]]:
+            mine = replace(claims, named=set())
+            result = await work(tx, mine)
+            return result, frozenset(mine.named)
 
         try:
-            result = await store.write(unit)
+            result, named = await store.write(unit)
         except Vanished:
             await _drop_losers(store, blobs, claims)
             always = True
@@ -124,7 +132,7 @@ async def storing(
         except Exception:
             await _drop_losers(store, blobs, claims)
             raise
-        await _drop_losers(store, blobs, claims)
+        await _drop(blobs, _own(claims) - named)
         return result
     raise Unavailable("The stored files kept changing while they were being published; try again.")
 
@@ -141,12 +149,23 @@ async def _place_each(
 
 async def _drop_losers(store: Store, blobs: BlobStore, claims: Claims) -> None:
     """Delete those of our own files that no row names; what fails here is left to the sweep."""
-    own = {claim.blob.key for claim in claims.items if claim.own}
+    own = _own(claims)
     if not own:
         return
     try:
         named = await store.read(lambda tx: tx.blobs.known(claims.domain_id, sorted(own)))
-        for key in own - named:
+    except RegistryError:
+        return
+    await _drop(blobs, own - named)
+
+
+async def _drop(blobs: BlobStore, keys: set[str]) -> None:
+    try:
+        for key in keys:
             await blobs.delete(key)
     except RegistryError:
         return
+
+
+def _own(claims: Claims) -> set[str]:
+    return {claim.blob.key for claim in claims.items if claim.own}

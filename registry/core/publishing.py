@@ -92,7 +92,7 @@ async def publish(
     """
     job = _Job(services, repository, info, draft, caller, context)
     _check_sizes(draft, services.quotas)
-    row, held = await services.store.read(lambda tx: _judge(tx, job))
+    row, held = await services.store.glance(lambda tx: _judge(tx, job))
     if held is None:
         await _check_upstream(job, row)
     elif weigh(held, draft, grows=info.grows).kind == "same":

@@ -55,7 +55,7 @@ async def retain(
         welcome = await _welcome(tx, info, first, draft, origin)
         wanted = [n for n, asset in enumerate(draft.assets) if asset.name in welcome]
         # What is not wanted is not claimed either, so that no row is left that nothing refers to.
-        needed = Claims(claims.domain_id, tuple(claims.items[n] for n in wanted))
+        needed = Claims(claims.domain_id, tuple(claims.items[n] for n in wanted), claims.named)
         drafts = tuple(draft.assets[n] for n in wanted)
         new = _fetched(replace(draft, assets=drafts), info, origin, await claim_all(tx, needed, now), now)
         return await _into_each(tx, info, targets, new, now)

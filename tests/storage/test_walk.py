@@ -40,11 +40,14 @@ def problems(walk: Walk, kind: str, state: State, finished: frozenset[str]) -> l
     files = {key for key, _ in state.files}
     names = {number: name for name, number in walk.world.versions.items()}
     published = set()
+    condemned = {row[1] for row in state.blobs if row[7] is not None}
     for version_id, _, _, sha256, *_ in state.assets:
         name = names[version_id]
         published.add(name)
         if sha256 not in keys:
             found.append(f"{name} refers to no row")
+        elif sha256 in condemned:
+            found.append(f"{name} refers to a condemned row")
         elif keys[sha256] not in files and (kind != "lost" or name in finished):
             found.append(f"{name} lost its file")
     found += [f"{name} was forgotten" for name in ("first", "second") if name in finished - published]
@@ -74,7 +77,7 @@ KINDS = ("fresh", "live", "orphaned", "condemned", "lost")
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_publishers_an_unpublish_and_a_sweep_lose_nothing(kind):
-    assert explore(kind, publishers=2, sweeps=1) > 500
+    assert explore(kind, publishers=2, sweeps=1) > 300
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -83,7 +86,7 @@ def test_a_publisher_an_unpublish_and_two_sweeps_lose_nothing(kind):
 
 
 def test_two_publishers_an_unpublish_and_two_sweeps_lose_nothing_where_nothing_was():
-    assert explore("fresh", publishers=2, sweeps=2) > 2_500
+    assert explore("fresh", publishers=2, sweeps=2) > 1_500
 
 
 if __name__ == "__main__":  # all of them, in a minute or two: python -m tests.storage.test_walk
