@@ -67,13 +67,14 @@ async def stored_metadata(view: RepoView, key: VersionKey, filename: str) -> Doc
     sha256 = content.digests.get("sha256", "")
     found = _recent.get(sha256)
     if found is None:
-        found = await _extracted(content, named)
+        found = await extracted(content, named)
         if found is not None and sha256:
             _recent.put(sha256, found)
     return found
 
 
-async def _extracted(content: Content, named: Filename) -> Document | None:
+async def extracted(content: Content, named: Filename) -> Document | None:
+    """METADATA out of a stored wheel, wherever it is stored; None for one that cannot be read."""
     try:
         if content.path is not None:
             return await asyncio.to_thread(artifact.read, content.path, named)
