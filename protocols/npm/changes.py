@@ -7,7 +7,7 @@ A body with a tarball publishes.  One without, but with versions, is a packument
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -62,17 +62,18 @@ async def _received(req: Req, view: RepoView, package: PackageKey, stack: AsyncE
         await view.may_publish(package)
         return await stack.enter_async_context(view.stage())
 
+    chunks = req.stream()
     try:
-        return await parse.receive(req.stream(), begin, max_tarball=view.services.quotas.asset_bytes)
+        return await parse.receive(chunks, begin, max_tarball=view.services.quotas.asset_bytes)
     except RegistryError:
-        await _drain(req)
+        await _drain(chunks)
         raise
 
 
-async def _drain(req: Req) -> None:
+async def _drain(chunks: AsyncIterator[bytes]) -> None:
     """A client that is still sending sees its connection reset instead of the error."""
     left = _DRAIN
-    async for chunk in req.stream():
+    async for chunk in chunks:
         left -= len(chunk)
         if left < 0:
             return

@@ -92,7 +92,10 @@ def test_missing_extras_do_no_harm() -> None:
 def test_loose_spellings_are_understood_and_the_canonical_one_wins() -> None:
     found = document()
     good = found["versions"]["1.0.0"]
-    loose = {"v1.0.0": {**good, "version": "v1.0.0", "description": "loose"}, "3.0.0beta": {**good, "version": "3.0.0beta"}}
+    loose = {
+        "v1.0.0": {**good, "version": "v1.0.0", "description": "loose"},
+        "3.0.0beta": {**good, "version": "3.0.0beta"},
+    }
     found["versions"] = {**loose, **found["versions"]}
 
     remote = read(found)
@@ -104,9 +107,20 @@ def test_loose_spellings_are_understood_and_the_canonical_one_wins() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"<html>sign in</html>", b"[]", b"null", b'{"versions":[]}', b'{"versions":"x"}', b"{}", b'{"name":"other","versions":{}}',
-     b'{"versions":{"1.0.0":{}}}', b'{"versions":{"1.0.0":' + b"[" * 100_000, b'{"name":"@acme/bar","versions":{"1.0.0":'],
-)  # fmt: skip
+    [
+        b"",
+        b"<html>sign in</html>",
+        b"[]",
+        b"null",
+        b'{"versions":[]}',
+        b'{"versions":"x"}',
+        b"{}",
+        b'{"name":"other","versions":{}}',
+        b'{"versions":{"1.0.0":{}}}',
+        b'{"versions":{"1.0.0":' + b"[" * 100_000,
+        b'{"name":"@acme/bar","versions":{"1.0.0":',
+    ],
+)
 def test_nonsense_is_unavailable_and_never_absent(body: bytes) -> None:
     with pytest.raises(UpstreamUnavailable):
         read_packument(body, BAR, url=URL)

@@ -26,7 +26,9 @@ fields = st.sampled_from([*manifest.ABBREVIATED, "bundledDependencies", "scripts
 
 def packed(version: str = "1.0.0", **more: Any) -> bytes:
     fields = {"name": "@acme/bar", "version": version, "dist": {"shasum": "x"}, **more}
-    return manifest.native(jsontext.decode(json.dumps(fields).encode(), manifest.Manifest), package=BAR, version=version)
+    return manifest.native(
+        jsontext.decode(json.dumps(fields).encode(), manifest.Manifest), package=BAR, version=version
+    )
 
 
 def opened(part: bytes) -> dict[str, Any]:
@@ -170,7 +172,7 @@ def test_a_readme_cut_through_an_emoji_can_be_read() -> None:
     "text", [b"", b"{", b'{"a":NaN}', b'{"a":1}{}', b'{"a":"\xff"}', b"[]", b'{"a":' + b"[" * 100_000, b'"\x01"']
 )
 def test_what_is_no_json_object_is_a_value_error(text: bytes) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011
+    with pytest.raises(ValueError):
         jsontext.decode(text, dict[str, msgspec.Raw])
 
 

@@ -12,12 +12,14 @@ from registry.core.errors import ResourceNotFound
 from registry.core.types import Listed, Listing, PackageKey, Stamp, Status
 
 LEFT = PackageKey("npm", None, "left")
-BASE = 'http://h:1/npm/d/dom-1/r/'
+BASE = "http://h:1/npm/d/dom-1/r/"
 
 
 def listed(version: str, published: int = 1_700_000_000_123, **more: object) -> Listed:
     fields = {"name": "left", "version": version, "dist": {"shasum": "x"}, **more}
-    native = manifest.native(jsontext.decode(json.dumps(fields).encode(), manifest.Manifest), package=LEFT, version=version)
+    native = manifest.native(
+        jsontext.decode(json.dumps(fields).encode(), manifest.Manifest), package=LEFT, version=version
+    )
     return Listed(version, version, Status.PUBLISHED, native, (), published, names.sort(version))
 
 
