@@ -73,7 +73,8 @@ class UpstreamResolver:
     def attach(self, services: Services) -> None:
         """Give it the services that it is part of; once, before it is entered."""
         self._services = services
-        self._surveys = Surveys(services.quotas.upstreams_searched)
+        alone = [name for name, info in services.formats.items() if not info.upstreams]
+        self._surveys = Surveys(services.quotas.upstreams_searched, alone)
         listings = ExternalListings(
             store=services.store,
             clock=services.clock,

@@ -6,7 +6,7 @@ holds the package privately, versions that came from outside are left out (rulin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from registry.core.origin import hides_external, is_private, may_ingest
@@ -61,8 +61,10 @@ class VersionSurvey(Survey):
 class Surveys:
     """Reads surveys; one per server, for what it remembers."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, alone: Collection[str] = ()) -> None:
+        """`alone`: formats whose packages are never looked for in upstream repositories (generic)."""
         self._chains = Chains(limit)
+        self._alone = frozenset(alone)
         self._private: Memory[tuple[int, int], bool] = Memory()
 
     async def of_rows(self, tx: Tx, repo: Repository, key: PackageKey) -> Survey:
@@ -97,6 +99,8 @@ class Surveys:
     async def _along(self, tx: Tx, repo: Repository, key: PackageKey) -> tuple[Chain, dict[int, PackageRow]]:
         """The chain, shortened where controls block, and its package rows."""
         whole = await self._chains.of(tx, repo)
+        if key.format in self._alone:
+            whole = whole.without({repo.id})
         rows = {row.repo_id: row for row in await tx.packages.across(whole.ids, key)}
         chain = whole.without({repo_id for repo_id, row in rows.items() if not may_ingest(row)})
         return chain, {repo_id: row for repo_id, row in rows.items() if repo_id in chain.ids}

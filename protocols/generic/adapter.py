@@ -92,8 +92,10 @@ async def put(req: Req, view: RepoView) -> Answer:
 
 
 async def _receive(req: Req, staging: Staging, limit: int) -> None:
+    size = 0
     async for chunk in req.stream():
-        if staging.written + len(chunk) > limit:
+        size += len(chunk)
+        if size > limit:
             raise TooLarge(f"An asset has at most {limit} bytes")
         await staging.write(chunk)
 
