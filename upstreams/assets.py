@@ -30,6 +30,7 @@ from registry.core.types import (
     Version,
     VersionKey,
 )
+from upstreams.chain import Step
 from upstreams.companions import Companions
 from upstreams.content import Document, Stored
 from upstreams.digests import strongest
@@ -38,7 +39,7 @@ from upstreams.external import External
 from upstreams.flights import Cargo, FlightKey, Flights, Following
 from upstreams.listings import Known
 from upstreams.merge import Gate, usable
-from upstreams.survey import Surveys
+from upstreams.survey import Surveys, VersionSurvey
 
 _ATTEMPTS = 4
 _LARGEST_DOCUMENT = 16 * 1024 * 1024
@@ -65,6 +66,27 @@ class Offer:
     remote: Remote
     version: RemoteVersion
     file: RemoteFile
+
+
+@dataclass(slots=True)
+class _Search:
+    """How far a search has come: the version first met, who may add to it, and who could not be asked."""
+
+    first: Version | None = None
+    gate: Gate | None = None
+    unasked: UpstreamUnavailable | None = None
+    over: bool = False
+
+    def meets(self, info: FormatInfo, version: Version, repository: Repository) -> bool:
+        """A hop holds the version: do its files count?"""
+        if self.gate is None:
+            self.first = version
+            self.gate = Gate.of(info, version, repository)
+            counts = usable(version)
+        else:
+            counts = self.gate.admits(version, repository)
+        self.over = not self.gate.open
+        return counts
 
 
 class _Past(Exception):
@@ -117,40 +139,42 @@ class Assets:
         A registry that cannot be asked does not end the search, but what is not found then may well exist.
         """
         seen = await self._services.store.read(lambda tx: self._surveys.of_version(tx, wanted.repo, wanted.key))
-        gate: Gate | None = None
-        unasked: UpstreamUnavailable | None = None
+        search = _Search()
         for step, hop in seen.hops():
-            version = seen.held.get(step.id)
-            if version is not None and seen.shows(step, version):
-                if gate is None:
-                    gate = Gate.of(wanted.info, version, hop.repository)
-                    here = usable(version)
-                else:
-                    here = gate.admits(version, hop.repository)
-                asset = _named(version, wanted.asset) if here else None
-                if asset is not None:
-                    return await self._from_repository(wanted, hop.repository, asset)
-                if not gate.open:
-                    break
-            name = seen.asks(hop)
-            if name is None or not wanted.retain or not self._external.concerns(name, wanted.key.package):
-                continue
-            if gate is not None and not gate.takes(name):
+            content = await self._at(wanted, seen, step, hop, search)
+            if content is not None or search.over:
                 break
-            try:
-                content, found = await self._from_connection(wanted, hop, name)
-            except UpstreamUnavailable as err:
-                unasked = unasked or err
-                continue
-            if content is not None:
-                return content
-            if found and (gate is not None or not wanted.info.merges_files):
-                break
-            if found:
-                gate = Gate.of_remote(wanted.info, name)
-        if unasked is not None:
-            raise unasked
-        return None
+        if content is None and search.first is not None and wanted.retain:
+            content = await self._beside(wanted, seen, search.first)
+        if content is None and search.unasked is not None:
+            raise search.unasked
+        return content
+
+    async def _at(self, wanted: Wanted, seen: VersionSurvey, step: Step, hop: Hop, search: _Search) -> Content | None:
+        """The asset at one hop: in its rows, then through its connection."""
+        version = seen.held.get(step.id)
+        if version is not None and seen.shows(step, version):
+            here = search.meets(wanted.info, version, hop.repository)
+            asset = _named(version, wanted.asset) if here else None
+            if asset is not None:
+                return await self._from_repository(wanted, hop.repository, asset)
+            if search.over:
+                return None
+        name = seen.asks(hop)
+        if name is None or not wanted.retain or not self._external.concerns(name, wanted.key.package):
+            return None
+        if search.gate is not None and not search.gate.takes(name):
+            search.over = True
+            return None
+        try:
+            content, found = await self._from_connection(wanted, hop, name)
+        except UpstreamUnavailable as err:
+            search.unasked = search.unasked or err
+            return None
+        if found:
+            search.over = search.gate is not None or not wanted.info.merges_files
+            search.gate = Gate.of_remote(wanted.info, name)
+        return content
 
     # --- from a repository --------------------------------------------------------------------
 
@@ -230,6 +254,14 @@ class Assets:
                 self.companions.look(repo, wanted.info, wanted.key, wanted.asset)
         asset = _named(kept[0], wanted.asset)
         return asset.blob if asset is not None else None
+
+    async def _beside(self, wanted: Wanted, seen: VersionSurvey, first: Version) -> Document | None:
+        """A document of a version that is retained, from the registry that it came from."""
+        for name in seen.connections():
+            if name == first.origin.connection and usable(first) and self._external.concerns(name, wanted.key.package):
+                known = await self._external.word(wanted.repo.domain_id, name, wanted.key.package)
+                return await self._document(known, name, wanted)
+        return None
 
     async def _document(self, known: Known, name: str, wanted: Wanted) -> Document | None:
         """A document that goes with a file, straight from the registry (see registry.core.ports.Sidecars)."""

@@ -190,24 +190,27 @@ class ExternalListings:
         """One more try when the body broke off; anything unexpected is the registry's nonsense, never an absence."""
         fetcher = self._fetchers[key.package.format]
         validators = had.remote.validators if had is not None and had.remote is not None else {}
-        for last in (False, True):
+        try:
             try:
-                async with asyncio.timeout(self._longest):
-                    answer = await fetcher.listing(self._http(connection), key.package, validators)
-                if isinstance(answer, NotModified) and not validators:
-                    raise UpstreamUnavailable(f"The external registry {key.connection} answered 304 unasked")
-                return answer
+                answer = await self._read(fetcher, connection, key.package, validators)
             except Broken:
-                if last:
-                    raise
-            except UpstreamUnavailable:
-                raise
-            except TimeoutError:
-                raise UpstreamUnavailable(f"The external registry {key.connection} did not answer in time") from None
-            except Exception as err:
-                log.exception("The listing of %s by %s could not be understood", key.package, key.connection)
-                raise UpstreamUnavailable(f"The external registry {key.connection} answered nonsense") from err
-        raise AssertionError  # pragma: no cover
+                answer = await self._read(fetcher, connection, key.package, validators)
+        except UpstreamUnavailable:
+            raise
+        except TimeoutError:
+            raise UpstreamUnavailable(f"The external registry {key.connection} did not answer in time") from None
+        except Exception as err:
+            log.exception("The listing of %s by %s could not be understood", key.package, key.connection)
+            raise UpstreamUnavailable(f"The external registry {key.connection} answered nonsense") from err
+        if isinstance(answer, NotModified) and not validators:
+            raise UpstreamUnavailable(f"The external registry {key.connection} answered 304 unasked")
+        return answer
+
+    async def _read(
+        self, fetcher: Fetcher, connection: Connection, package: PackageKey, validators: Mapping[str, str]
+    ) -> Remote | NotModified | Absent:
+        async with asyncio.timeout(self._longest):
+            return await fetcher.listing(self._http(connection), package, validators)
 
 
 def _timed(remote: Remote, before: Remote | None, now: int) -> Remote:

@@ -81,14 +81,11 @@ class Versions:
         if held is None or not Gate.of(info, held, repo).open:
             return ()
         there = {each.name for each in held.assets}
-        for _, hop in seen.hops():
-            name = seen.asks(hop)
-            if name is None or name != held.origin.connection or not self._external.concerns(name, key.package):
-                continue
-            remote = (await self._external.word(repo.domain_id, name, key.package)).version(key.version)
-            if remote is not None:
-                fetcher = self._external.fetcher(key.package.format)
-                return [each.name for each in fetcher.companions(remote, asset) if each.name not in there]
+        for name in seen.connections():
+            if name == held.origin.connection and self._external.concerns(name, key.package):
+                remote = (await self._external.word(repo.domain_id, name, key.package)).version(key.version)
+                companions = self._external.fetcher(key.package.format).companions
+                return [each.name for each in companions(remote, asset) if each.name not in there] if remote else ()
         return ()
 
     async def bring(self, repo: Repository, info: FormatInfo, key: VersionKey, asset: str) -> None:

@@ -258,3 +258,12 @@ async def test_securing_tells_an_outage_from_an_absence(many: World) -> None:
         await many.resolver.secure(repo, key("1.0", format="many"))
     with pytest.raises(UpstreamUnavailable):
         await many.resolver.secure(repo, key("1.0", "unknown", format="many"))
+
+
+async def test_a_document_of_a_retained_version_still_comes_from_its_registry(many: World) -> None:
+    many.wire.answers["/files/a.whl.note"] = Answer(200, b"note")
+    await many.fetched("repo", asset="a.whl", format="many")
+
+    assert await many.fetched("repo", asset="a.whl.note", format="many") == b"note"
+    await many.store.write(lambda tx: tx.repositories.connect(many.repositories["store"].id, None))
+    assert isinstance(await many.refused("repo", asset="a.whl.note", format="many"), ResourceNotFound)

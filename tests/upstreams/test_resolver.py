@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from registry.core.errors import ResourceNotFound, UpstreamUnavailable
 from registry.core.ports import Tx
 from registry.core.types import Status
-from tests.upstreams.tiny import page
-from tests.upstreams.world import World, package
+from tests.upstreams.tiny import NotedFetcher, page
+from tests.upstreams.wire import Wire
+from tests.upstreams.world import World, key, package, whole, world_at
 from upstreams import assets
 
 
@@ -187,3 +189,42 @@ async def test_a_reader_that_joins_while_the_file_is_being_recorded_gets_the_sto
     assert await left == await right == b"one"
     assert await world.held("right") == {"1.0": ["a.bin"]}
     assert world.wire.paths().count("/files/a.bin") == 1
+
+
+async def test_a_single_file_format_has_documents_of_retained_versions_too(tmp_path: Path, wire: Wire) -> None:
+    async with world_at(tmp_path, wire, fetchers={"tiny": NotedFetcher()}) as world:
+        await world.repository("store", connection="public:tiny")
+        world.offer(page({"1.0": {"a.bin": b"one"}}), {"a.bin": b"one", "a.bin.note": b"note"})
+        await world.fetched("store")
+
+        assert await world.fetched("store", asset="a.bin.note") == b"note"
+        assert isinstance(await world.refused("store", asset="b.bin.note"), ResourceNotFound)
+        await world.publish("store", "2.0", {"a.bin": b"own"})
+        assert isinstance(await world.refused("store", "2.0", "a.bin.note"), ResourceNotFound)
+        assert await world.held("store") == {"1.0": ["a.bin"], "2.0": ["a.bin"]}
+
+
+async def test_what_was_brought_while_we_searched_is_served_from_the_repository_itself(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.repository("repo")
+    await world.publish("repo", "1.0", {"a.bin": b"one"})
+    glance = world.store.glance
+
+    async def blind(work: object) -> object:
+        monkeypatch.setattr(world.store, "glance", glance)
+
+    monkeypatch.setattr(world.store, "glance", blind)
+    content = await world.resolver.open(world.repositories["repo"], key(), "a.bin")
+
+    assert (content.source, await whole(content)) == ("local", b"one")
+
+
+async def test_reachable_names_the_upstream_that_has_the_version(world: World) -> None:
+    await world.repository("team")
+    await world.repository("repo", ["team"])
+    await world.publish("team", "1.0", {"a.bin": b"one"})
+    await world.publish("repo", "2.0", {"a.bin": b"two"})
+
+    assert await world.resolver.reachable(world.repositories["repo"], key("1.0")) == "upstream:team"
+    assert await world.resolver.reachable(world.repositories["repo"], key("2.0")) is None
