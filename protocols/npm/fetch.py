@@ -101,7 +101,7 @@ def read_packument(
     """A packument as a Remote.  Absent when every version was unpublished.  Raises UpstreamUnavailable."""
     try:
         document = jsontext.decode(body, _Packument)
-        versions = jsontext.decode(document.versions, dict[str, Raw]) if _given(document.versions) else {}
+        versions = jsontext.part(document.versions, dict[str, Raw]) if _given(document.versions) else {}
     except ValueError as err:
         raise _nonsense(package, str(err)) from None
     full = names.full_name(package)
@@ -133,7 +133,7 @@ def _version(
     """One version; None when it cannot be offered to anybody."""
     try:
         canonical = names.canonical_version(spelled)
-        fields = jsontext.decode(text, Manifest)
+        fields = jsontext.part(text, Manifest)
         if not _agrees(fields, package, canonical):
             return None
         dist = manifest.value(fields, "dist")
@@ -151,21 +151,25 @@ def _agrees(fields: Manifest, package: PackageKey, version: str) -> bool:
     name, inner = manifest.value(fields, "name"), manifest.value(fields, "version")
     if name is not None and name != names.full_name(package):
         return False
-    return inner is None or (isinstance(inner, str) and names.canonical_version(inner) == version)
+    return inner is None or inner == version or (isinstance(inner, str) and names.canonical_version(inner) == version)
 
 
 def _file(dist: Mapping[str, Any], url: str, published: int | None) -> RemoteFile | None:
     address = dist.get("tarball")
     if not isinstance(address, str):
         return None
-    address = urljoin(url, address)
+    address = _absolute(url, address)
     declared = declared_digests(dist)
     if not address.startswith(("https://", "http://")) or _unreadable(dist, declared):
         return None
     attestations = dist.get("attestations")
     proof = attestations.get("url") if isinstance(attestations, dict) else None
-    proof = urljoin(url, proof) if isinstance(proof, str) else ""
+    proof = _absolute(url, proof) if isinstance(proof, str) else ""
     return RemoteFile(names.ASSET, address, None, declared, native=proof.encode(), uploaded=published)
+
+
+def _absolute(url: str, address: str) -> str:
+    return address if address.startswith(("https://", "http://")) else urljoin(url, address)
 
 
 def _unreadable(dist: Mapping[str, Any], declared: Mapping[str, str]) -> bool:
@@ -207,7 +211,7 @@ def _given(text: Raw) -> bool:
 
 def _decoded(text: Raw) -> Any:
     try:
-        return jsontext.decode(text, object) if _given(text) else None
+        return jsontext.part(text, object) if _given(text) else None
     except ValueError:
         return None
 

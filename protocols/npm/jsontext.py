@@ -25,14 +25,20 @@ def decode(text: bytes | bytearray | memoryview | msgspec.Raw, type: type[T]) ->
     try:
         # msgspec checks neither the UTF-8 of what it passes through as Raw, nor of what it skips.
         str(raw, "utf-8")
+    except UnicodeDecodeError as err:
+        raise ValueError(f"not UTF-8 at byte {err.start}") from None
+    return part(raw, type)
+
+
+def part(text: bytes | memoryview | msgspec.Raw, type: type[T]) -> T:
+    """A piece of a document that `decode` has read.  Raises ValueError."""
+    try:
         try:
-            return msgspec.json.decode(raw, type=type)
+            return msgspec.json.decode(text, type=type)
         except msgspec.ValidationError:
             raise
         except msgspec.DecodeError:
-            return msgspec.json.decode(_ESCAPE.sub(_whole, bytes(raw)), type=type)
-    except UnicodeDecodeError as err:
-        raise ValueError(f"not UTF-8 at byte {err.start}") from None
+            return msgspec.json.decode(_ESCAPE.sub(_whole, bytes(text)), type=type)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except msgspec.DecodeError as err:

@@ -63,7 +63,7 @@ def value(manifest: Manifest, field: str) -> Any:
     if text is None:
         return None
     try:
-        found: Any = jsontext.decode(text, object)
+        found: Any = jsontext.part(text, object)
     except ValueError:
         return None
     return found
@@ -80,7 +80,7 @@ def native(manifest: Manifest, *, package: PackageKey, version: str, readme: byt
     `version` is the spelling to show.  Raises ValueError when `dist` is not an object.
     """
     normalize(manifest, package=package, version=version)
-    dist = jsontext.decode(manifest["dist"], Manifest)
+    dist = jsontext.part(manifest["dist"], Manifest)
     dist["tarball"] = tarball(package, version)
     _move_attestations(dist, package, version)
     manifest["dist"] = raw(dist)
@@ -156,7 +156,7 @@ def has_install_script(manifest: Manifest) -> bool:
 
 def parse(part: bytes) -> Manifest:
     """A part of the native form as fields; its URLs are relative to the base.  Raises ValueError."""
-    return jsontext.decode(part.replace(BASE, b""), Manifest)
+    return jsontext.part(part.replace(BASE, b""), Manifest)
 
 
 def deprecated(native: bytes) -> str:
@@ -202,11 +202,11 @@ def _edit(native: bytes, change: Callable[[Manifest, Manifest], None]) -> bytes:
 
 def _edited(part: bytes, change: Callable[[Manifest, Manifest], None]) -> bytes:
     manifest = parse(part)
-    dist = jsontext.decode(manifest["dist"], Manifest)
+    dist = jsontext.part(manifest["dist"], Manifest)
     change(manifest, dist)
     dist["tarball"] = _opened(dist["tarball"])
     if "attestations" in dist:
-        attestations = jsontext.decode(dist["attestations"], Manifest)
+        attestations = jsontext.part(dist["attestations"], Manifest)
         dist["attestations"] = raw({**attestations, "url": _opened(attestations["url"])})
     manifest["dist"] = raw(dist)
     return jsontext.encode(manifest)

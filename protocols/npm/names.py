@@ -24,6 +24,7 @@ _LOOSE = re.compile(
     r"(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?\s*\Z",
     re.ASCII,
 )
+_PLAIN = re.compile(r"(?:0|[1-9][0-9]{0,14})(?:\.(?:0|[1-9][0-9]{0,14})){2}\Z", re.ASCII)
 _X = r"(?:[0-9]+|[xX*])"
 _RANGE_PART = re.compile(
     rf"(?:[<>]=?|=|~>?|\^)?\s*[v=\s]*{_X}(?:\.{_X}(?:\.{_X}(?:-?[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?)?)?\Z", re.ASCII
@@ -80,6 +81,8 @@ def version_in_file(key: PackageKey, file: str) -> str:
 def canonical_version(text: str) -> str:
     """`semver.clean(text, loose)`: `v1.2.3`, ` =1.2.3 `, `1.2.3beta` and `01.2.3` are understood, build metadata
     falls away.  Raises ValueError."""
+    if _PLAIN.match(text):
+        return text
     match = _LOOSE.match(text) if len(text) <= MAX_VERSION else None
     if match is None:
         raise ValueError(f"{text[:80]!r} is not a semantic version")

@@ -93,18 +93,16 @@ def latest(listing: Listing) -> Listed | None:
 
 def revision(listing: Listing) -> str:
     """An opaque `_rev`: it differs when the set of versions or a tag does, in every process alike."""
-    digest = hashlib.blake2b(digest_size=16)
-    for version in listing.versions:
-        digest.update(f"{version.version} {version.published}\n".encode())
-    for tag, target in sorted(listing.tags.items()):
-        digest.update(f"{tag}={target}\n".encode())
+    lines = [f"{version.version} {version.published}" for version in listing.versions]
+    lines += [f"{tag}={target}" for tag, target in sorted(listing.tags.items())]
+    digest = hashlib.blake2b("\n".join(lines).encode(), digest_size=16)
     return f"{len(listing.versions)}-{digest.hexdigest()}"
 
 
 def iso(milliseconds: int) -> str:
     """A time as the npm registry writes it, in UTC."""
     seconds, rest = divmod(milliseconds, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{rest:03d}Z"
 
 
 def not_found(package: PackageKey) -> ResourceNotFound:
