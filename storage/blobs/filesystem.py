@@ -217,7 +217,7 @@ def _fsync(path: Path) -> None:
 
 def _shards(root: Path) -> list[Path]:
     with disk_errors():
-        return sorted(root.iterdir()) if root.is_dir() else []
+        return sorted([path for path in root.iterdir() if path.is_dir()]) if root.is_dir() else []
 
 
 def _stats(shard: Path) -> list[BlobStat]:

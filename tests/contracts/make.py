@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from itertools import count
 from typing import Any
 
@@ -27,7 +28,7 @@ from registry.core.types import (
 OWNER = "111122223333"
 NOW = 1_700_000_000_000
 
-_numbers = count(1_000)
+_numbers = count(secrets.randbits(48))  # apart from those of other processes
 
 
 class HandClock:

@@ -1,0 +1,68 @@
+"""Numbered files: once each, in order, in both spellings, and never backwards."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from storage.metadata import migrate
+from storage.metadata.sqlite import SQLiteStore
+
+
+def test_everything_is_pending_on_an_empty_database_and_nothing_afterwards():
+    pending = migrate.pending([], "sqlite")
+
+    assert [migration.number for migration in pending] == list(range(1, len(pending) + 1))
+    assert migrate.pending([migration.number for migration in pending], "sqlite") == []
+
+
+def test_a_later_programs_database_is_refused():
+    with pytest.raises(migrate.SchemaTooNew, match="9999"):
+        migrate.pending([1, 9999], "sqlite")
+
+
+def test_statements_are_split_at_line_ends_and_comments_dropped():
+    text = "-- one; two\ncreate table a (\n  b text -- no\n);\ninsert into a values (';');\n\n"
+
+    assert len(migrate.statements(text, "sqlite")) == 2
+
+
+def test_sqlite_gets_row_keys_and_postgres_one_order():
+    text = "create table a (\n  id bigint primary key,\n  name text not null\n);\n"
+
+    assert "integer primary key" in migrate.statements(text, "sqlite")[0]
+    assert 'name text collate "C" not null' in migrate.statements(text, "postgres")[0]
+    assert "bigint primary key" in migrate.statements(text, "postgres")[0]
+
+
+async def test_opening_again_changes_nothing(tmp_path):
+    for _ in range(2):
+        store = SQLiteStore(tmp_path / "deep" / "packyard.db")
+        await store.open()
+        ran = await store.read(lambda tx: tx.identity._sql.fetch("select number, name from migration"))
+        await store.close()
+
+    assert ran == [(1, "first")]
+
+
+async def test_several_that_start_at_once_migrate_once(tmp_path):
+    stores = [SQLiteStore(tmp_path / "packyard.db") for _ in range(4)]
+
+    await asyncio.gather(*[store.open() for store in stores])
+    ran = [await store.read(lambda tx: tx.identity._sql.fetch("select number from migration")) for store in stores]
+    await asyncio.gather(*[store.close() for store in stores])
+
+    assert ran == [[(1,)]] * 4
+
+
+async def test_a_later_programs_file_is_left_alone(tmp_path):
+    store = SQLiteStore(tmp_path / "packyard.db")
+    await store.open()
+    await store.write(
+        lambda tx: tx.identity._sql.run("insert into migration (number, name, applied) values (9999, 'later', 0)")
+    )
+    await store.close()
+
+    with pytest.raises(migrate.SchemaTooNew):
+        await SQLiteStore(tmp_path / "packyard.db").open()
