@@ -5,6 +5,7 @@ File addresses are relative to the page (`VERSION/FILENAME`), so that they survi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from protocols.pypi.native import FileFacts, ProjectStatus, file_facts, version_
 from registry.core.types import Listed, ListedFile, Listing
 
 PageRenderer = Callable[[Listing, str], bytes]
+_PLAIN = re.compile(r"[A-Za-z0-9._+!~-]+/[A-Za-z0-9._+!~-]+\Z")
 _STRONG = ("sha256", "sha512", "sha384", "sha3_256", "blake2b", "sha1", "md5")
 
 
@@ -32,7 +34,9 @@ class Entry:
     @property
     def path(self) -> str:
         """Relative to the page of the project."""
-        return f"{quote(self.version.display, safe='+!~')}/{quote(self.file.name, safe='+!~')}"
+        plain = f"{self.version.display}/{self.file.name}"
+        # Nearly every name is made of these; quoting is what a page of thousands of files would spend its time on.
+        return plain if _PLAIN.match(plain) else quote(plain, safe="/+!~")
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -59,7 +63,7 @@ def entries(versions: Iterable[Listed]) -> Iterator[Entry]:
 def timestamp(milliseconds: int) -> str:
     """UTC with six fraction digits (PEP 700)."""
     seconds, rest = divmod(milliseconds, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}000Z"
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{rest:03d}000Z"
 
 
 def project_json(listing: Listing, base: str) -> bytes:
