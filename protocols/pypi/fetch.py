@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
@@ -121,7 +122,8 @@ def _draft(package: PackageKey, remote: Remote, version: RemoteVersion, staged: 
     best: tuple[int, Core] | None = None
     for name, file in staged.items():
         named, document = _document(file, name, package.name)
-        assets.append(_asset(offers.get(name), name, file, document if named and named.kind == "wheel" else None))
+        kept = _asset(offers.get(name), name, file, document if named and named.kind == "wheel" else None)
+        assets.append(replace(kept, uploaded=kept.uploaded or version.published))
         told = _told(document)
         rank = 0 if named is not None and named.kind == "wheel" else 1
         if told is not None and (best is None or rank < best[0]):

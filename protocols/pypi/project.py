@@ -76,7 +76,7 @@ def document(
 
 def _file(entry: Entry, project: str, base: str) -> dict[str, object]:
     file, facts = entry.file, entry.facts
-    time = timestamp(file.uploaded) if file.uploaded else None
+    time = timestamp(entry.uploaded) if entry.uploaded else None
     digests = {"blake2b_256": None, "md5": file.digests.get("md5"), "sha256": file.digests.get("sha256")}
     kind, tag = _kind(file.name, project)
     return {

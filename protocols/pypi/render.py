@@ -47,6 +47,11 @@ class Entry:
         return {name: digests[name] for name in _STRONG if name in digests}
 
     @property
+    def uploaded(self) -> int:
+        """Where a registry gives no time for a file: when its release was published, or first seen."""
+        return self.file.uploaded or self.version.published
+
+    @property
     def has_provenance(self) -> bool:
         return self.facts.attested is not None or bool(self.facts.provenance)
 
@@ -95,8 +100,8 @@ def _json_file(entry: Entry, project: str, base: str) -> dict[str, object]:
     }
     if file.size is not None:
         out["size"] = file.size
-    if file.uploaded:
-        out["upload-time"] = timestamp(file.uploaded)
+    if entry.uploaded:
+        out["upload-time"] = timestamp(entry.uploaded)
     if facts.requires_python:
         out["requires-python"] = facts.requires_python
     if facts.gpg_sig is not None:

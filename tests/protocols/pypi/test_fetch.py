@@ -167,6 +167,7 @@ async def test_a_draft_reads_its_metadata_from_the_files() -> None:
     assert (facts.yanked, facts.requires_python) == ("old", ">=3.8")
     assert facts.core_metadata not in {None, "f" * 64}
     assert len(kept) == 2
+    assert kept["sample-pkg-1.0.0.tar.bz2"].uploaded == 5000
 
 
 async def test_a_file_that_cannot_be_read_is_kept_all_the_same() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +119,49 @@ def test_metadata_in_an_upstream_repository_is_read_without_retaining(eager: Pai
     assert fetch(eager, f"{WHEEL}.metadata") == samples.metadata(Project())
 
     assert held(eager, "repo") == set()
+
+
+def test_an_index_without_times_gets_the_time_first_seen(tmp_path: Path) -> None:
+    page = b'<!DOCTYPE html><title>Links for sample-pkg</title><a href="/f/sample_pkg-1.0.0-py3-none-any.whl">x</a>'
+    with old_index({"/r/simple/sample-pkg/": page, f"/f/{WHEEL}": samples.wheel(Project())[1]}) as address:
+        settings = {"upstreams": {"listing_age": 0}}
+        with Server(tmp_path, settings=settings, connections={"public:pypi": f"{address}/r/simple/"}) as front:
+            front.make("dom", "repo").boto().associate_external_connection(
+                domain="dom", repository="repo", externalConnection="public:pypi"
+            )
+            pair = Pair(front, front)
+
+            first = files(pair)[WHEEL]
+            second = files(pair)[WHEEL]
+            assert fetch(pair, WHEEL) == samples.wheel(Project())[1]
+            stored = files(pair)[WHEEL]
+
+    assert first["upload-time"] == second["upload-time"] == stored["upload-time"]
+    assert "size" not in first
+    assert first["core-metadata"] is False
+    assert stored["size"] == len(samples.wheel(Project())[1])
+    assert stored["core-metadata"]["sha256"]
+
+
+@contextmanager
+def old_index(pages: dict[str, bytes]) -> Iterator[str]:
+    """A plain web server, as old indexes are; HTML below /r/, files elsewhere."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = pages.get(self.path)
+            self.send_response(404 if body is None else 200)
+            self.send_header("Content-Type", "text/html" if self.path.startswith("/r/") else "application/octet-stream")
+            self.send_header("Content-Length", str(len(body or b"")))
+            self.end_headers()
+            self.wfile.write(body or b"")
+
+        def log_message(self, format: str, *args: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
