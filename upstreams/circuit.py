@@ -14,7 +14,7 @@ class Circuit:
     """One origin's."""
 
     def __init__(
-        self, clock: Callable[[], float], *, failures: int = 5, pause: float = 1.0, longest: float = 8.0
+        self, clock: Callable[[], float], *, failures: int = 8, pause: float = 0.5, longest: float = 8.0
     ) -> None:
         self._clock = clock
         self._limit = failures

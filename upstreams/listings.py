@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 _RECHECK = 2_000
 """Milliseconds within which a client that names something unknown does not make us ask again."""
 _PAUSE = 1_000
-"""Milliseconds after a failure within which the same package is not asked for again."""
+"""Milliseconds after a failure within which the older listing is served without asking again."""
 _PATIENCE = 5.0
 """Seconds that a client waits for a refresh while there is an older listing that it could have."""
 
@@ -90,7 +90,7 @@ class ExternalListings:
         self._patience = patience
         self._longest = settings.connect_timeout + 4 * settings.read_timeout
         self._asking: dict[_Key, asyncio.Task[Known]] = {}
-        self._failed: Memory[_Key, tuple[int, UpstreamUnavailable]] = Memory()
+        self._failed: Memory[_Key, int] = Memory()
         self._limits: Memory[int, int] = Memory()
 
     async def mark(self, domain_id: int, connection: Connection, package: PackageKey) -> Mark:
@@ -137,17 +137,9 @@ class ExternalListings:
         return Known(had.remote, had.changed, had.fetched + limit)
 
     def _recently_failed(self, key: _Key, had: CachedListing | None) -> Known | None:
-        """While a failure is fresh: the older listing, or the failure again."""
-        failure = self._failed.get(key)
-        if failure is None:
-            return None
-        until, error = failure
-        return self._older(had, error) if self._clock.now() < until else None
-
-    def _older(self, had: CachedListing | None, error: UpstreamUnavailable) -> Known:
-        if had is None or had.remote is None:
-            raise UpstreamUnavailable(error.message, retry_after=error.retry_after)
-        return Known(had.remote, had.changed, self._clock.now() + _PAUSE, stale=True)
+        """The older listing while a failure is fresh.  Where there is none, the next client's question is worth it."""
+        until = self._failed.get(key) or 0
+        return _older(had, until) if self._clock.now() < until else None
 
     def _ask(self, key: _Key, connection: Connection, had: CachedListing | None) -> asyncio.Task[Known]:
         task = self._tasks.start(
@@ -162,17 +154,20 @@ class ExternalListings:
         done, _ = await asyncio.wait({task}, timeout=self._patience)
         if not done:
             had = await self._store.read(lambda tx: tx.listings.get(key.domain_id, key.connection, key.package))
-            if had is not None and had.remote is not None:
-                return Known(had.remote, had.changed, self._clock.now() + _PAUSE, stale=True)
+            older = _older(had, self._clock.now() + _PAUSE)
+            if older is not None:
+                return older
         return await asyncio.shield(task)
 
     async def _asked(self, key: _Key, connection: Connection, had: CachedListing | None) -> Known:
         """Ask the registry and store what it says; the older listing when it cannot be asked."""
         try:
             answer = await self._answer(key, connection, had)
-        except UpstreamUnavailable as err:
-            self._failed.put(key, (self._clock.now() + _PAUSE, err))
-            return self._older(had, err)
+        except UpstreamUnavailable:
+            older = _older(had, self._failed.put(key, self._clock.now() + _PAUSE))
+            if older is None:
+                raise
+            return older
         now = self._clock.now()
         if isinstance(answer, NotModified):
             assert had is not None  # else there were no validators to send
@@ -211,6 +206,13 @@ class ExternalListings:
     ) -> Remote | NotModified | Absent:
         async with asyncio.timeout(self._longest):
             return await fetcher.listing(self._http(connection), package, validators)
+
+
+def _older(had: CachedListing | None, expires: int) -> Known | None:
+    """What was known before, marked as stale.  An older "not there" is no knowledge."""
+    if had is None or had.remote is None:
+        return None
+    return Known(had.remote, had.changed, expires, stale=True)
 
 
 def _timed(remote: Remote, before: Remote | None, now: int) -> Remote:

@@ -111,14 +111,25 @@ async def test_an_old_absence_is_no_answer_when_the_registry_is_down(store: Worl
         await store.resolver.stamp(store.repositories["store"], package("late"))
 
 
-async def test_a_failure_is_remembered_for_a_moment(store: World) -> None:
-    store.wire.answers["/bad"] = down
+async def test_after_a_failure_the_older_listing_is_served_for_a_moment_without_asking(store: World) -> None:
+    await store.listed("store")
+    store.wire.answers["/pack"] = down
+    store.clock.pass_seconds(61)
 
     for _ in range(5):
-        with pytest.raises(UpstreamUnavailable):
-            await store.listed("store", name="bad")
+        assert await store.listed("store") == ["1.0"]
 
-    assert store.wire.paths().count("/bad") == 3  # one request with its attempts
+    assert len(store.wire.asked) == 1 + 3  # one question with its attempts
+
+
+async def test_a_failure_without_an_older_listing_is_forgotten_at_once(store: World) -> None:
+    store.wire.answers["/late"] = down
+    with pytest.raises(UpstreamUnavailable):
+        await store.listed("store", name="late")
+
+    store.offer(ONE, name="late")
+
+    assert await store.listed("store", name="late") == ["1.0"]
 
 
 async def test_stored_versions_are_listed_while_the_registry_is_down_and_nothing_is_known_of_it(store: World) -> None:
