@@ -73,19 +73,6 @@ async def test_a_failing_unit_of_work_does_not_hurt_its_neighbors(store):
     assert sorted(names) == sorted(f"dom{number}" for number in range(20) if number % 3)
 
 
-async def test_a_unit_of_work_that_awaits_something_else_is_refused(store):
-    domain = make.domain()
-
-    async def work(tx):
-        await tx.domains.add(domain)
-        await asyncio.sleep(0)
-
-    for run in (store.read, store.glance, store.write):
-        with pytest.raises(Exception):  # noqa: B017
-            await run(work)
-    assert await store.read(lambda tx: tx.domains.get(domain.key)) is None
-
-
 async def test_reading_units_of_work_cannot_write(store):
     domain = make.domain()
 

@@ -132,10 +132,17 @@ async def test_a_defective_statement_is_our_own_fault_and_hurts_nobody_else(open
 
 async def test_awaiting_something_else_is_named_as_what_it_is(opened):
     store = await opened()
+    _, repo = await seed(store)
+
+    async def work(tx):
+        if tx.writes:
+            await make.touched(tx, repo, make.npm())
+        await asyncio.sleep(0)
 
     for run in (store.read, store.glance, store.write):
         with pytest.raises(ForeignAwait, match="awaits nothing but its transaction"):
-            await run(lambda tx: asyncio.sleep(0))
+            await run(work)
+    assert await store.read(lambda tx: tx.packages.get(repo.id, make.npm())) is None
 
 
 async def test_a_lock_that_another_program_holds_is_waited_for(opened, intruder):
