@@ -165,21 +165,27 @@ class Flight:
                     received += len(chunk)
                     # What came all at once, or may be a web page, is shown when it has been checked:
                     # a wrong one then gets a clean error.
-                    if received != self.size and not download.page and received > _KEPT_BACK:
-                        self._visible = received - _KEPT_BACK
-                        self._ready.set()
-                        self._moved()
+                    if received != self.size and not download.page:
+                        self._show(received)
             staged = await staging.done()
             if not agree(cargo.file.digests, staged.digests):
                 raise UpstreamUnavailable(
                     f"{cargo.file.name} from {self.key.connection} does not have the digest that is declared for it"
                 )
+            self._show(staged.size)
             self.closing = True
             self.blob = await cargo.keep(staged, tuple(self._targets.values()))
             self.size = staged.size
             self._visible = staged.size
             self._landed = True
             self._tail.clear()
+
+    def _show(self, received: int) -> None:
+        """Let followers read, but for the last bytes."""
+        if received > _KEPT_BACK:
+            self._visible = received - _KEPT_BACK
+            self._ready.set()
+            self._moved()
 
     def _moved(self) -> None:
         moved, self._progress = self._progress, asyncio.Event()
