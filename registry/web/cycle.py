@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Callable
@@ -32,6 +33,7 @@ class Cycle(RequestResponseCycle):
     stalling: Callable[[bool], None]
     _head: bytes = b""
     _bodiless: bool = False
+    _waiter: asyncio.Future[None] | None = None
 
     async def run_asgi(self, app: Any) -> None:
         try:
@@ -64,7 +66,9 @@ class Cycle(RequestResponseCycle):
             raise RuntimeError("The answer is complete already")
 
     async def send_file(self, file: OpenFile, start: int, end: int) -> int:
-        """A part of the body, straight from a file; the rest of the answer follows by `send`.  Returns its size.
+        """A part of the body, straight from a file; the rest of the answer follows by `send`.
+
+        Returns how many bytes went; fewer than asked when the client is gone.
 
         Only for plain connections and answers with a length.
         """
@@ -74,14 +78,33 @@ class Cycle(RequestResponseCycle):
         if self.disconnected or not await flushed(self.transport):
             return 0
         self.expected_content_length -= end - start
-        self.stalling(True)
-        try:
-            arrived = await send_file(self.transport, file, start, end)
-        finally:
-            self.stalling(False)
-        if not arrived:
+        sent = await send_file(self.transport, file, start, end, self._writable)
+        if sent < end - start:
             self.transport.abort()
-        return end - start
+        return sent
+
+    async def _writable(self, descriptor: int) -> None:
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        self.stalling(True)
+        loop.add_writer(descriptor, self.wake)
+        try:
+            await self._waiter
+        finally:
+            loop.remove_writer(descriptor)
+            self.stalling(False)
+
+    def wake(self) -> None:
+        """End a wait for the socket."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def gone(self) -> None:
+        """The connection has ended."""
+        if not self.response_complete:
+            self.disconnected = True
+        self.message_event.set()
+        self.wake()
 
     def _start(self, status: int, headers: Any) -> None:
         self.response_started = True

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from registry.core.errors import Unavailable
@@ -211,7 +212,10 @@ async def _pump(scope: Scope, file: OpenFile, start: int, end: int, send: Send, 
     """Bytes start..end of an open file; `last` ends the body."""
     direct = scope.get("packyard.sendfile")
     if direct is not None and end - start > SMALL:
-        exchange.of(scope).sent += await direct(file, start, end)
+        sent = await direct(file, start, end)
+        exchange.of(scope).sent += sent
+        if sent < end - start:
+            raise ClientDisconnect()
         if last:
             await send({"type": "http.response.body"})
         return

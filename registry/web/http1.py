@@ -52,6 +52,7 @@ class Http1(HttpToolsProtocol):
         self.body_bytes = 0
         self.discarded = 0
         self.seen = (self.since, 0)
+        self.active: Cycle | None = None
         self._head_bytes = 0
         self._answered = False
         self._again = False
@@ -66,6 +67,9 @@ class Http1(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.phase = Phase.CLOSED
         super().connection_lost(exc)
+        for cycle in (self.active, *(waiting for waiting, _ in self.pipeline)):
+            if cycle is not None:
+                cast(Cycle, cycle).gone()
 
     def pause_writing(self) -> None:
         self.stalled = self.loop.time()
@@ -115,10 +119,10 @@ class Http1(HttpToolsProtocol):
         """An answer that comes from no application, and the end of the connection."""
         if self.transport.is_closing():
             return
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-            if self.cycle.response_started:
+        cycle = self.active
+        if cycle is not None and not cycle.response_complete:
+            cycle.gone()
+            if cycle.response_started:
                 self.transport.abort()
                 return
         body = message.encode() + b"\n"
@@ -238,6 +242,7 @@ class Http1(HttpToolsProtocol):
         self.cycle = cast(RequestResponseCycle, cycle)
         app: Any = service_unavailable if crowded else self.app
         if idle:
+            self.active = cycle
             self._start_asgi_task(self.cycle, app)
         else:
             self.flow.pause_reading()
@@ -283,6 +288,7 @@ class Http1(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.pipeline:
             cycle, app = self.pipeline.pop()
+            self.active = cast(Cycle, cycle)
             self.seen = (self.loop.time(), self.body_bytes)
             self._start_asgi_task(cycle, app)
         elif not self.cycle.more_body:

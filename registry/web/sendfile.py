@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections.abc import Awaitable, Callable
 
 from registry.core.errors import Unavailable
 from registry.web.openfiles import OpenFile
@@ -28,34 +29,44 @@ async def flushed(transport: asyncio.WriteTransport) -> bool:
     return not transport.is_closing()
 
 
-async def send_file(transport: asyncio.Transport, file: OpenFile, start: int, end: int) -> bool:
-    """Send bytes start..end; False when the client is gone.  Raises Unavailable where the file ends early."""
+Wait = Callable[[int], Awaitable[None]]
+"""Until a descriptor takes bytes again, or the connection ends."""
+
+
+async def send_file(transport: asyncio.Transport, file: OpenFile, start: int, end: int, writable: Wait) -> int:
+    """Send bytes start..end and return how many went, fewer only when the client is gone.
+
+    Raises Unavailable where the file ends early.
+    """
+    begun = start
     sock: socket.socket = transport.get_extra_info("socket")
     descriptor = os.dup(sock.fileno())
     try:
         while start < end:
             if transport.is_closing():
-                return False
+                break
             count = min(WINDOW, end - start)
             await file.warm(start, start + count)
-            sent = await _send(transport, descriptor, file.fd, start, count)
+            sent = await _send(transport, descriptor, file.fd, start, count, writable)
             if sent is None:
-                return False
+                break
             start += sent
             if start < end:
                 await asyncio.sleep(0)
-        return True
+        return start - begun
     finally:
         os.close(descriptor)
 
 
-async def _send(transport: asyncio.Transport, descriptor: int, fd: int, start: int, count: int) -> int | None:
+async def _send(
+    transport: asyncio.Transport, descriptor: int, fd: int, start: int, count: int, writable: Wait
+) -> int | None:
     """At least one byte of the window; None when the client is gone."""
     while not transport.is_closing():
         try:
             sent = os.sendfile(descriptor, fd, start, count)
         except BlockingIOError:
-            await _writable(descriptor)
+            await writable(descriptor)
         except (BrokenPipeError, ConnectionError):
             return None
         except OSError as err:
@@ -65,18 +76,3 @@ async def _send(transport: asyncio.Transport, descriptor: int, fd: int, start: i
                 raise Unavailable("A stored file is shorter than it should be")
             return sent
     return None
-
-
-async def _writable(descriptor: int) -> None:
-    loop = asyncio.get_running_loop()
-    ready: asyncio.Future[None] = loop.create_future()
-    loop.add_writer(descriptor, _resolve, ready)
-    try:
-        await ready
-    finally:
-        loop.remove_writer(descriptor)
-
-
-def _resolve(ready: asyncio.Future[None]) -> None:
-    if not ready.done():
-        ready.set_result(None)
