@@ -171,7 +171,6 @@ class _Bounded:
         self._inflated = inflated
         self._limit = max(64 * 1024**2, min(MAX_INFLATED, compressed * MAX_RATIO))
         self._at = 0
-        self._rewinds = 0
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= MAX_READ:
@@ -183,25 +182,16 @@ class _Bounded:
     def tell(self) -> int:
         return self._at
 
-    def seek(self, offset: int, whence: int = 0) -> int:
-        if whence != 0:
-            raise ValueError("The archive cannot be read forward")
+    def seek(self, offset: int) -> int:
         if offset < self._at:
-            # Each one inflates from the start again.
-            self._rewinds += 1
-            if self._rewinds > 4:
-                raise ValueError("The archive cannot be read forward")
-            self._inflated.seek(offset)
-            self._at = offset
+            # Going back would inflate everything again from the start.
+            raise ValueError("The archive cannot be read forward")
         while self._at < offset:
             chunk = self._inflated.read(min(_STEP, offset - self._at))
             if not chunk:
                 break
             self._advance(len(chunk))
         return self._at
-
-    def seekable(self) -> bool:
-        return True
 
     def _advance(self, count: int) -> None:
         self._at += count

@@ -60,11 +60,19 @@ def from_bytes(body: bytes) -> Core:
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as err:
         raise ValueError(f"The metadata file of the distribution cannot be parsed: {type(err).__name__}") from None
     if "description" not in raw and unparsed.get("description"):
-        raw["description"] = str(unparsed["description"][0])
+        raw["description"] = _salvaged(unparsed["description"][0], body)
     name, version = raw.get("name", "").strip(), raw.get("version", "").strip()
     if not name or not version:
         raise ValueError("The metadata file of the distribution lacks Name or Version")
     return Core(name, version, raw)
+
+
+def _salvaged(said: object, body: bytes) -> str:
+    """A description that is not quite as specified: not UTF-8, or dressed up as an e-mail with parts."""
+    if isinstance(said, str):
+        return said
+    whole = said if isinstance(said, bytes) else body.replace(b"\r\n", b"\n").partition(b"\n\n")[2]
+    return whole.decode("utf-8", "replace")
 
 
 def from_form(texts: Mapping[str, list[str]]) -> Core:

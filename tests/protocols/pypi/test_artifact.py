@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import random
 import tarfile
 import zipfile
 from pathlib import Path
@@ -67,6 +68,7 @@ INFO = "sample_pkg-1.0.0.dist-info/METADATA"
         ({"x": b""}, "no .dist-info/METADATA"),
         ({"other-1.0.0.dist-info/METADATA": b""}, "no .dist-info/METADATA"),
         ({"sample_pkg-2.0.dist-info/METADATA": b""}, "no .dist-info/METADATA"),
+        ({"sample_pkg.dist-info/METADATA": b""}, "no .dist-info/METADATA"),
         ({f"deep/{INFO}": b""}, "no .dist-info/METADATA"),
         ({INFO: b"", "Sample_Pkg-1.0.dist-info/METADATA": b""}, "more than one"),
         ({INFO: b"", "../evil": b""}, "outside"),
@@ -168,3 +170,18 @@ def test_encrypted_metadata_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="cannot be read"):
         put(tmp_path, WHEEL, bytes(body))
+
+
+def test_a_large_pkg_info_is_refused(tmp_path: Path) -> None:
+    noise = random.Random(1).randbytes(artifact.MAX_METADATA + 1)
+
+    with pytest.raises(ValueError, match="larger than"):
+        put(tmp_path, "a-1.tar.gz", samples.tarred({"a-1/PKG-INFO": noise}))
+
+
+def test_a_tar_that_ends_early_is_refused(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("a-1/long")
+    info.size = 10**7
+
+    with pytest.raises(ValueError, match="cannot be read"):
+        put(tmp_path, "a-1.tar.gz", gzip.compress(info.tobuf() + b"x" * 512))

@@ -122,3 +122,16 @@ def test_the_registry_has_the_word_on_marks_and_we_on_digests() -> None:
 
     assert merged == FileFacts(requires_python=">=3", core_metadata="1" * 64, provenance="http://p.test/")
     assert file_facts(refresh(b"", encode(FileFacts(yanked=True)))).yanked is True
+
+
+@pytest.mark.parametrize(
+    ("rest", "readme"),
+    [
+        (b"\n\xffcaf\xc3\xa9", "\ufffdcaf\u00e9"),
+        (b"Content-Type: multipart/mixed; boundary=x\n\n--x\n\nhi\n--x--\n", "--x\n\nhi\n--x--\n"),
+        (b"Description: from a header\n", "from a header"),
+        (b"Description: \xff\n", "\u00ff"),
+    ],
+)
+def test_an_odd_description_is_kept(rest: bytes, readme: str) -> None:
+    assert core.facts(core.from_bytes(b"Name: a\nVersion: 1\n" + rest)).readme == readme

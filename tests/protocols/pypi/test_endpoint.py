@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from protocols.pypi import pages
 from tests.harness import Answer, Pair, Server
 from tests.samples import pypi as samples
 from tests.samples.pypi import Project
@@ -179,6 +180,7 @@ def test_a_form_that_disagrees_is_refused(changed: dict[str, str], message: str,
         ("sample_pkg-1.0.0.exe", "not a .whl"),
         ("../sample_pkg-1.0.0-py3-none-any.whl", "not allowed"),
         ("sample_pkg-1.0.0.tar.gz", "neither"),
+        ("", "no file"),
     ],
 )
 def test_a_file_under_a_wrong_name_is_refused(filename: str, message: str, server: Fresh) -> None:
@@ -249,6 +251,33 @@ def test_attestations_come_back_as_provenance(server: Fresh) -> None:
     assert answer.json()["version"] == 1
     assert answer.json()["attestation_bundles"][0]["attestations"] == attestations
     assert page(server)["meta"]["api-version"] == "1.3"
+
+
+@pytest.mark.parametrize("signature", [b"no armor", b"-----BEGIN PGP SIGNATURE-----" + b"x" * 70_000])
+def test_another_signature_is_refused(signature: bytes, server: Fresh) -> None:
+    filename, body = samples.wheel(Project())
+    files = [("content", filename, body), ("gpg_signature", f"{filename}.asc", signature)]
+
+    assert "signature" in problem(send(server, *samples.multipart(samples.form(Project(), filename, body), files)), 400)
+
+
+def test_an_sdist_whose_metadata_is_of_something_else_is_refused(server: Fresh) -> None:
+    for other, message in ((Project(name="other"), "says project"), (Project(version="2.0"), "says version")):
+        body = samples.tarred({"sample_pkg-1.0.0/PKG-INFO": samples.metadata(other)})
+        form = samples.form(Project(), "sample_pkg-1.0.0.tar.gz", body)
+        files = [("content", "sample_pkg-1.0.0.tar.gz", body)]
+
+        assert message in problem(send(server, *samples.multipart(form, files)), 400)
+
+
+def test_a_list_of_projects_goes_on_over_pages(server: Fresh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "_PAGE", 2)
+    names = [f"pkg{number}" for number in range(5)]
+    for name in names:
+        publish(server, Project(name=name))
+
+    assert [project["name"] for project in get(server, "simple/", accept=JSON).json()["projects"]] == names
+    assert get(server, "simple/").text.count("<a ") == 5
 
 
 def test_an_armored_signature_is_kept(server: Fresh) -> None:
@@ -367,7 +396,15 @@ def test_a_metadata_file_is_what_was_announced(server: Fresh) -> None:
 
     assert answer.status == 200
     assert hashlib.sha256(answer.body).hexdigest() == file["core-metadata"]["sha256"]
+    assert "immutable" in answer.headers["cache-control"]
+    tag = answer.headers["etag"]
+    assert get(server, f"simple/sample-pkg/{file['url']}.metadata", if_none_match=tag).status == 304
     problem(get(server, "simple/sample-pkg/1.0.0/absent-1.0.0-py3-none-any.whl.metadata"), 404)
+    problem(get(server, "simple/sample-pkg/1.0.0/absent.metadata"), 404)
+    problem(get(server, f"simple/sample-pkg/{file['url']}.provenance"), 404)
+    problem(get(server, "simple/sample-pkg/9.9/absent.whl.provenance"), 404)
+    problem(get(server, "simple/sample-pkg/9%209/absent.whl"), 404)
+    problem(get(server, "pypi/sample-pkg/9%209/json"), 404)
 
 
 def test_an_sdist_has_no_metadata_file(server: Fresh) -> None:
@@ -437,7 +474,15 @@ def test_a_release_is_yanked_and_unyanked(server: Fresh) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "body"), [("", b""), ("?yanked=perhaps", b""), ("", b"{"), ("", b'{"yanked": 1}'), ("", b"[]")]
+    ("query", "body"),
+    [
+        ("", b""),
+        ("?yanked=perhaps", b""),
+        ("", b"{"),
+        ("", b'{"yanked": 1}'),
+        ("", b"[]"),
+        ("", b'{"yanked": true, "reason": 5}'),
+    ],
 )
 def test_a_mark_that_says_nothing_is_refused(query: str, body: bytes, server: Fresh) -> None:
     publish(server, Project())

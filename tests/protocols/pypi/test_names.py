@@ -156,3 +156,15 @@ def test_any_file_name_is_understood_or_refused(stem: str, ending: str) -> None:
             continue
         check_filename(stem + ending)
         assert named.version
+
+
+def test_a_legacy_wheel_is_understood_though_nobody_can_publish_it() -> None:
+    assert parse_filename("foo-not.a.version-py3-none-any.whl").version == "not.a.version"
+    assert display_version("not.a.version") == "not.a.version"
+    with pytest.raises(ValueError, match="build number"):
+        parse_filename("foo-1.0-nonumber-py3-none-any.whl")
+
+
+def test_a_very_long_version_is_refused() -> None:
+    with pytest.raises(ValueError, match="longer"):
+        parse_version("1." * 200 + "0")

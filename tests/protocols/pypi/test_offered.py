@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols.pypi import render
+from protocols.pypi import offered, project, render
 from protocols.pypi.fetch import PyPIFetcher
 from protocols.pypi.names import canonical_version, sort_key
-from protocols.pypi.native import FileFacts, VersionFacts, encode, file_facts, version_facts
+from protocols.pypi.native import FileFacts, ProjectStatus, VersionFacts, encode, file_facts, version_facts
 from protocols.pypi.offered import Page, from_html, from_json, remote
 from registry.core.types import Listed, ListedFile, Listing, PackageKey, Remote, Stamp, Status
 
@@ -95,10 +95,10 @@ def test_metadata_is_announced_only_with_its_digest(said: object) -> None:
 
 
 def test_documents_beside_a_file_have_addresses() -> None:
-    offered = file(url="http://f.test/foo-1.0-py3-none-any.whl?token=a", provenance="http://p.test/x",
+    one = file(url="http://f.test/foo-1.0-py3-none-any.whl?token=a", provenance="http://p.test/x",
                    **{"data-dist-info-metadata": {"sha256": SHA}, "gpg-sig": True})  # fmt: skip
-    version = of(from_json(page(offered), URL, "foo")).versions[0]
-    name = offered["filename"]
+    version = of(from_json(page(one), URL, "foo")).versions[0]
+    name = one["filename"]
     fetcher = PyPIFetcher()
 
     metadata = fetcher.sidecar(version, f"{name}.metadata")
@@ -112,6 +112,85 @@ def test_documents_beside_a_file_have_addresses() -> None:
     assert signature.url == f"http://f.test/{name}.asc?token=a"
     assert fetcher.sidecar(version, f"{name}.other") is None
     assert fetcher.sidecar(version, "absent.whl.metadata") is None
+
+
+def test_a_page_beyond_all_measure_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offered, "MAX_FILES", 1)
+
+    with pytest.raises(ValueError, match="more than 1 files"):
+        from_json(page(file(), file()), URL, "foo")
+    with pytest.raises(ValueError, match="more than 1 files"):
+        from_html(HTML.encode(), URL, "foo")
+
+
+def test_odd_spellings_of_versions_and_addresses_are_passed_over() -> None:
+    body = page(file(provenance="ftp://p.test/x"), file("bar-1.0-py3-none-any.whl"), versions=["", "a b", "1.0.0"])
+
+    found = of(from_json(body, URL, "foo"))
+
+    assert [version.display for version in found.versions] == ["1.0.0"]
+    assert file_facts(found.versions[0].files[0].native).provenance is None
+
+
+def listing(*versions: Listed) -> Listing:
+    return Listing(PackageKey("pypi", None, "foo"), "foo", versions, (), {}, Stamp(1))
+
+
+def listed(native: bytes = b"", facts: FileFacts | None = None, *, name: str = "foo-1.0.tar.gz") -> Listed:
+    found = ListedFile(name, 5, {"sha256": SHA}, encode(facts or FileFacts()))
+    return Listed("1", "1.0", Status.PUBLISHED, native, (found,), 0, sort_key("1"))
+
+
+def test_pages_tell_a_project_status_and_provenance() -> None:
+    native = encode(VersionFacts(project_status=ProjectStatus("archived", "moved <on>")))
+    shown = listing(listed(native, FileFacts(provenance="http://p.test/x")))
+
+    found = json.loads(render.project_json(shown, "http://h.test/r/"))
+    html = render.project_html(shown, "http://h.test/r/").decode()
+
+    assert found["meta"]["api-version"] == "1.4"
+    assert found["project-status"] == {"status": "archived", "reason": "moved <on>"}
+    assert found["files"][0]["provenance"] == "http://h.test/r/simple/foo/1.0/foo-1.0.tar.gz.provenance"
+    assert "upload-time" not in found["files"][0]
+    assert 'name="pypi:project-status-reason" content="moved &lt;on&gt;"' in html
+    assert 'data-provenance="http://h.test/r/simple/foo/1.0/foo-1.0.tar.gz.provenance"' in html
+    again = from_html(html.encode(), URL, "foo")
+    assert again.status == ProjectStatus("archived", "moved <on>")
+
+
+def test_odd_names_are_quoted_and_escaped() -> None:
+    shown = listing(listed(name="foo-1.0&é'.tar.gz"))
+
+    html = render.project_html(shown, "http://h.test/r/").decode()
+
+    assert 'href="1.0/foo-1.0%26%C3%A9%27.tar.gz#sha256=' in html
+    assert "foo-1.0&amp;é&#x27;.tar.gz</a>" in html
+
+
+def test_the_newest_release_stands_for_the_project() -> None:
+    def version(text: str, *, yanked: bool = False) -> Listed:
+        found = ListedFile(f"foo-{text}.tar.gz", 5, {}, encode(FileFacts(yanked=yanked)))
+        return Listed(text, text, Status.PUBLISHED, b"", (found,), 0, sort_key(text))
+
+    def newest(*versions: Listed) -> str | None:
+        found = project.newest(versions)
+        return None if found is None else found.display
+
+    assert newest() is None
+    assert newest(version("legacy!"), version("1.0"), version("2.0b1")) == "1.0"
+    assert newest(version("1.0"), version("2.0", yanked=True)) == "1.0"
+    assert newest(version("1.0b1")) == "1.0b1"
+    assert newest(version("1.0", yanked=True)) == "1.0"
+    assert newest(version("legacy!")) == "legacy!"
+
+
+def test_a_document_lists_files_that_only_others_understand() -> None:
+    shown = listed(name="foo-1.0.exe")
+
+    found = json.loads(project.document(listing(shown), shown, "http://h/", info={}, description="", whole=True))
+
+    assert found["urls"][0]["packagetype"] == "sdist"
+    assert found["urls"][0]["upload_time"] is None
 
 
 def test_a_quarantined_project_offers_nothing() -> None:
@@ -220,21 +299,16 @@ def test_parse_after_render_is_the_identity(files: list[tuple[str, int | None, F
     for name, size, facts in files:
         key = canonical_version(parse_filename(name, "foo").version)
         versions.setdefault(key, []).append(ListedFile(name, size, {"sha256": SHA}, encode(facts), 1767225600123))
-    listing = Listing(
-        PackageKey("pypi", None, "foo"),
-        "foo",
-        tuple(
+    shown = listing(
+        *(
             Listed(key, key, Status.PUBLISHED, encode(VersionFacts()), tuple(found), 0, sort_key(key))
             for key, found in sorted(versions.items(), key=lambda each: sort_key(each[0]))
-        ),
-        (),
-        {},
-        Stamp(1),
+        )
     )
 
     for body, parse in (
-        (render.project_json(listing, "http://h.test/r/"), from_json),
-        (render.project_html(listing, "http://h.test/r/"), from_html),
+        (render.project_json(shown, "http://h.test/r/"), from_json),
+        (render.project_html(shown, "http://h.test/r/"), from_html),
     ):
         found = {each.name: each for version in of(parse(body, URL, "foo")).versions for each in version.files}
         assert set(found) == {name for name, _, _ in files}
