@@ -125,7 +125,15 @@ class SQLiteStore:
         return version
 
     def _connect(self, *, cache_kib: int, read_only: bool) -> Connection:
-        return Connection(self._path, self._memo, busy_ms=1000, cache_kib=cache_kib, read_only=read_only)
+        """Others that start now switch the file to WAL too, and SQLite does not wait for that by itself."""
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                return Connection(self._path, self._memo, busy_ms=1000, cache_kib=cache_kib, read_only=read_only)
+            except sqlite3.Error as error:
+                if not is_busy(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.01)
 
     def _read(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         connection = self._readers.get()

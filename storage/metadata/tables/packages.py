@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from registry.core.clock import new_id
@@ -36,8 +37,7 @@ class Packages:
         if not repo_ids:
             return []
         rows = await self._sql.fetch(
-            f"select {_COLUMNS} from package where format = $1 and namespace = $2 and name = $3"  # noqa: S608
-            f" and repo_id in ({marks(len(repo_ids), 4)})",
+            _across(len(repo_ids)),
             key.format,
             key.namespace or "",
             key.name,
@@ -163,6 +163,14 @@ class Packages:
         for row in sorted(map(_package, rows), key=lambda row: rank[row.repo_id]):
             first.setdefault((row.key.namespace or "", row.key.name), row)
         return [first[identity] for identity in sorted(first)]
+
+
+@cache
+def _across(count: int) -> str:
+    return (
+        f"select {_COLUMNS} from package where format = $1 and namespace = $2 and name = $3"  # noqa: S608
+        f" and repo_id in ({marks(count, 4)})"
+    )
 
 
 def _package(row: Any) -> PackageRow:
