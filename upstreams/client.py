@@ -40,6 +40,8 @@ _OVERLOADED = frozenset({408, 429, 502, 503, 504, 520, 521, 522, 523, 524})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 8
 _ATTEMPTS = 3
+_LONGEST = 6 * 3600
+"""Seconds for one answer, however large, that keeps coming drop by drop."""
 _LONGEST_WAIT = 3.0
 """Seconds of a Retry-After that are waited for; more is passed on to our client."""
 
@@ -71,7 +73,7 @@ class Client:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": f"packyard/{__version__}"},
             timeout=aiohttp.ClientTimeout(
-                total=None,
+                total=_LONGEST,
                 sock_connect=self.settings.connect_timeout,
                 sock_read=self.settings.read_timeout,
             ),
@@ -133,12 +135,11 @@ class Registry:
         try:
             # String joining: a base may have a path, and a relative path may hold "%2f" or "@scope".
             target = URL(url if "://" in url else self.base + url.lstrip("/"), encoded=True)
-            home = self._home.host
         except ValueError as err:
             raise UpstreamUnavailable(f"{self.name} names an address that is none") from err
         if target.user or target.password:
             target = target.with_user(None)
-        if not target.host or not may_follow(self._home, target, home=home):
+        if not target.host or not may_follow(self._home, target, home=self._home.host or ""):
             raise UpstreamUnavailable(f"{self.name} names an address that it may not send us to")
         return target
 
@@ -178,7 +179,7 @@ class Registry:
                 target = target.with_user(None)
         except ValueError as err:
             raise _Failed("it redirects to an address that is none", again=False) from err
-        if not location or not target.host or not may_follow(url, target, home=self._home.host):
+        if not location or not target.host or not may_follow(url, target, home=self._home.host or ""):
             raise _Failed("it redirects to an address that it may not send us to", again=False)
         return target.with_fragment(None)
 

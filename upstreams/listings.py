@@ -62,7 +62,7 @@ class Mark:
 @dataclass(frozen=True, slots=True)
 class _Key:
     domain_id: int
-    connection: str
+    slot: str
     package: PackageKey
 
 
@@ -95,9 +95,9 @@ class ExternalListings:
 
     async def mark(self, domain_id: int, connection: Connection, package: PackageKey) -> Mark:
         """As get(), for less: nothing is read but an age, as long as that is young enough."""
-        ages = await self._store.glance(lambda tx: tx.listings.age(domain_id, (connection.name,), package))
-        if connection.name in ages:
-            fetched, changed = ages[connection.name]
+        ages = await self._store.glance(lambda tx: tx.listings.age(domain_id, (connection.slot,), package))
+        if connection.slot in ages:
+            fetched, changed = ages[connection.slot]
             limit = self._limits.get(changed)  # a `changed` is never used twice
             if limit is not None and 0 <= self._clock.now() - fetched < limit:
                 return Mark(changed, fetched + limit)
@@ -111,10 +111,10 @@ class ExternalListings:
 
         Raises UpstreamUnavailable when the registry cannot be asked and no listing is known.
         """
-        key = _Key(domain_id, connection.name, package)
+        key = _Key(domain_id, connection.slot, package)
         task = self._asking.get(key)
         if task is None:
-            had = await self._store.read(lambda tx: tx.listings.get(domain_id, connection.name, package))
+            had = await self._store.read(lambda tx: tx.listings.get(domain_id, connection.slot, package))
             known = self._judged(had, refresh=refresh)
             if known is not None:
                 return known
@@ -153,7 +153,7 @@ class ExternalListings:
         """Wait as long as it takes, or while an older listing can be served, not longer than a client likes to."""
         done, _ = await asyncio.wait({task}, timeout=self._patience)
         if not done:
-            had = await self._store.read(lambda tx: tx.listings.get(key.domain_id, key.connection, key.package))
+            had = await self._store.read(lambda tx: tx.listings.get(key.domain_id, key.slot, key.package))
             older = _older(had, self._clock.now() + _PAUSE)
             if older is not None:
                 return older
@@ -171,11 +171,11 @@ class ExternalListings:
         now = self._clock.now()
         if isinstance(answer, NotModified):
             assert had is not None  # else there were no validators to send
-            await self._store.write(lambda tx: tx.listings.fresh(key.domain_id, key.connection, key.package, now))
+            await self._store.write(lambda tx: tx.listings.fresh(key.domain_id, key.slot, key.package, now))
             return Known(had.remote, had.changed, now + self._positive)
         remote = None if isinstance(answer, Absent) else _timed(answer, had.remote if had else None, now)
-        await self._store.write(lambda tx: tx.listings.put(key.domain_id, key.connection, key.package, remote, now))
-        stored = await self._store.read(lambda tx: tx.listings.get(key.domain_id, key.connection, key.package))
+        await self._store.write(lambda tx: tx.listings.put(key.domain_id, key.slot, key.package, remote, now))
+        stored = await self._store.read(lambda tx: tx.listings.get(key.domain_id, key.slot, key.package))
         changed = stored.changed if stored is not None else now
         return Known(remote, changed, now + (self._positive if remote is not None else self._negative))
 
@@ -193,12 +193,12 @@ class ExternalListings:
         except UpstreamUnavailable:
             raise
         except TimeoutError:
-            raise UpstreamUnavailable(f"The external registry {key.connection} did not answer in time") from None
+            raise UpstreamUnavailable(f"The external registry {connection.name} did not answer in time") from None
         except Exception as err:
-            log.exception("The listing of %s by %s could not be understood", key.package, key.connection)
-            raise UpstreamUnavailable(f"The external registry {key.connection} answered nonsense") from err
+            log.exception("The listing of %s by %s could not be understood", key.package, connection.name)
+            raise UpstreamUnavailable(f"The external registry {connection.name} answered nonsense") from err
         if isinstance(answer, NotModified) and not validators:
-            raise UpstreamUnavailable(f"The external registry {key.connection} answered 304 unasked")
+            raise UpstreamUnavailable(f"The external registry {connection.name} answered 304 unasked")
         return answer
 
     async def _read(

@@ -16,7 +16,7 @@ def same_origin(one: URL, other: URL) -> bool:
     return (one.scheme, one.host, one.port) == (other.scheme, other.host, other.port)
 
 
-def may_follow(source: URL, target: URL, *, home: str | None) -> bool:
+def may_follow(source: URL, target: URL, *, home: str) -> bool:
     """May what `source` answers send us to `target`?
 
     http and https only, never from https down to http, and not from a public registry into our own network
@@ -24,12 +24,10 @@ def may_follow(source: URL, target: URL, *, home: str | None) -> bool:
     """
     if target.scheme not in ("http", "https") or (source.scheme == "https" and target.scheme == "http"):
         return False
-    return not _inside(target.host) or target.host == home or _inside(home)
+    return not _inside(target.host or "") or target.host == home or _inside(home)
 
 
-def _inside(host: str | None) -> bool:
-    if host is None:
-        return False
+def _inside(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

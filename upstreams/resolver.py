@@ -63,7 +63,7 @@ class UpstreamResolver:
         self._surveys: Surveys
         self._external: External
         self._assets: Assets
-        self._versions: Versions
+        self.versions: Versions
 
     @property
     def formats(self) -> dict[str, str]:
@@ -85,8 +85,8 @@ class UpstreamResolver:
         )
         self._external = External(self._connections, self._fetchers, listings, self._client.to)
         self._assets = Assets(services, self._surveys, self._external, Flights(self._tasks))
-        self._versions = Versions(services, self._surveys, self._external, self._assets)
-        self._assets.companions = Companions(self._tasks, services.clock, self._versions.missing, self._versions.bring)
+        self.versions = Versions(services, self._surveys, self._external, self._assets)
+        self._assets.companions = Companions(self._tasks, services.clock, self.versions.missing, self.versions.bring)
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
@@ -184,11 +184,11 @@ class UpstreamResolver:
 
     async def reachable(self, repo: Repository, key: VersionKey) -> str | None:
         """See registry.core.ports.Resolver."""
-        return await self._versions.reachable(repo, key)
+        return await self.versions.reachable(repo, key)
 
     async def secure(self, repo: Repository, key: VersionKey) -> Repository | None:
         """See registry.core.ports.Resolver."""
-        return await self._versions.secure(repo, self._info(key), key)
+        return await self.versions.secure(repo, self._info(key), key)
 
     async def search(
         self, repo: Repository, format: str, text: str, after: tuple[str, str] | None, limit: int

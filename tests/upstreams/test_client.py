@@ -201,11 +201,7 @@ async def test_a_public_registry_may_not_send_us_into_our_own_network(client: Cl
     ],
 )
 def test_who_may_send_us_where(source: str, target: str, *, allowed: bool) -> None:
-    assert may_follow(URL(source), URL(target), home=URL(source).host) is allowed
-
-
-def test_an_address_without_a_host_is_inside_nothing() -> None:
-    assert may_follow(URL("http://a.test/"), URL("http://b.test/"), home=None)
+    assert may_follow(URL(source), URL(target), home=URL(source).host or "") is allowed
 
 
 async def test_no_message_shows_credentials(client: Client, wire: Wire) -> None:

@@ -163,6 +163,43 @@ async def test_naming_nonsense_does_not_make_us_ask_all_the_time(store: World) -
     assert len(store.wire.asked) == 2
 
 
+async def test_what_an_old_listing_lacks_is_no_absence_while_the_registry_is_down(store: World) -> None:
+    await store.listed("store")
+    await store.wire.stop()
+    store.clock.pass_seconds(61)
+
+    assert isinstance(await store.refused("store", "2.0"), UpstreamUnavailable)
+    assert isinstance(await store.refused("store", "1.0", "z.bin"), UpstreamUnavailable)
+
+
+def listings_of(world: World, client: Client, tasks: Tasks, *, patience: float = 5) -> ExternalListings:
+    """Listings beside the resolver's."""
+    return ExternalListings(
+        store=world.store,
+        clock=world.clock,
+        settings=SETTINGS,
+        tasks=tasks,
+        fetchers={"tiny": TinyFetcher()},
+        http=client.to,
+        patience=patience,
+    )
+
+
+async def test_what_one_registry_said_does_not_hold_for_another_of_the_same_name(store: World) -> None:
+    other = Wire()
+    await other.start()
+    other.answers["/pack"] = Answer(200, json.dumps(TWO).encode())
+    async with Client(SETTINGS) as client:
+        listings = listings_of(store, client, Tasks())
+        known = [
+            await listings.get(store.domain.id, Connection("public:tiny", "tiny", wire.base), package())
+            for wire in (store.wire, other)
+        ]
+    await other.stop()
+
+    assert [len(each.remote.versions) for each in known if each.remote] == [1, 2]
+
+
 async def test_a_hundred_clients_ask_the_registry_once(store: World) -> None:
     listings = await asyncio.gather(*[store.listed("store") for _ in range(100)])
 
@@ -272,15 +309,7 @@ async def test_a_refresh_that_takes_too_long_is_not_waited_for_while_there_is_an
     tasks = Tasks()
     connection = Connection("public:tiny", "tiny", store.wire.base)
     async with Client(SETTINGS) as client:
-        listings = ExternalListings(
-            store=store.store,
-            clock=store.clock,
-            settings=SETTINGS,
-            tasks=tasks,
-            fetchers={"tiny": TinyFetcher()},
-            http=client.to,
-            patience=0.01,
-        )
+        listings = listings_of(store, client, tasks, patience=0.01)
         await listings.get(store.domain.id, connection, package())
         await tasks.idle()
         store.clock.pass_seconds(61)
@@ -325,14 +354,39 @@ async def test_a_question_has_an_end(odd: World) -> None:
         await odd.listed("store")
 
 
+async def test_an_old_absence_is_not_served_while_the_question_is_under_way(store: World) -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: Asked) -> Answer:
+        asked.set()
+        await answer.wait()
+        return Answer(200, json.dumps(ONE).encode())
+
+    tasks = Tasks()
+    connection = Connection("public:tiny", "tiny", store.wire.base)
+    async with Client(SETTINGS) as client:
+        listings = listings_of(store, client, tasks, patience=0)
+        assert (await listings.get(store.domain.id, connection, package("late"))).remote is None
+        await tasks.idle()
+        store.clock.pass_seconds(11)
+        store.wire.answers["/late"] = slow
+        waiting = asyncio.create_task(listings.get(store.domain.id, connection, package("late")))
+        await asked.wait()
+        answer.set()
+
+        assert (await waiting).remote is not None
+
+
 async def test_a_fetcher_that_trips_is_no_absence(odd: World) -> None:
     with pytest.raises(UpstreamUnavailable, match="nonsense"):
         await odd.listed("more", format="many")
 
 
 async def test_a_cached_listing_from_the_future_is_asked_for_again(store: World) -> None:
+    slot = Connection("public:tiny", "tiny", store.wire.base).slot
+
     async def work(tx: Tx) -> None:
-        await tx.listings.put(store.domain.id, "public:tiny", package(), None, store.clock.now() + 1_000_000)
+        await tx.listings.put(store.domain.id, slot, package(), None, store.clock.now() + 1_000_000)
 
     await store.store.write(work)
 

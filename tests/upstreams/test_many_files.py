@@ -267,3 +267,31 @@ async def test_a_document_of_a_retained_version_still_comes_from_its_registry(ma
     assert await many.fetched("repo", asset="a.whl.note", format="many") == b"note"
     await many.store.write(lambda tx: tx.repositories.connect(many.repositories["store"].id, None))
     assert isinstance(await many.refused("repo", asset="a.whl.note", format="many"), ResourceNotFound)
+
+
+async def test_a_version_that_the_registry_no_longer_lists_has_no_companions(many: World) -> None:
+    await many.fetched("repo", asset="a.whl", format="many")
+    many.offer(page({"2.0": FILES}))
+    many.clock.pass_seconds(61)
+
+    assert await many.fetched("repo", asset="a.whl", format="many") == b"wheel"
+
+
+async def test_a_direct_publication_is_not_looked_at_for_companions(many: World) -> None:
+    """It may come between the fetch and the look."""
+    await many.publish("repo", "1.0", {"a.whl": b"mine"}, format="many")
+    repo = many.repositories["repo"]
+    versions = many.resolver.versions
+
+    assert await versions.missing(repo, many.services.formats["many"], key(format="many"), "a.whl") == ()
+    assert await versions.missing(repo, many.services.formats["many"], key("2.0", format="many"), "a.whl") == ()
+
+
+async def test_bringing_what_is_there_changes_nothing(many: World) -> None:
+    await many.publish("repo", "1.0", {"a.whl": b"mine"}, format="many")
+
+    await many.resolver.versions.bring(
+        many.repositories["repo"], many.services.formats["many"], key(format="many"), "a.whl"
+    )
+
+    assert many.wire.asked == []

@@ -14,6 +14,7 @@ from tests.upstreams.tiny import NotedFetcher, page
 from tests.upstreams.wire import Wire
 from tests.upstreams.world import World, key, package, whole, world_at
 from upstreams import assets
+from upstreams.survey import Surveys
 
 
 async def stamp(world: World, repo: str) -> object:
@@ -228,3 +229,15 @@ async def test_reachable_names_the_upstream_that_has_the_version(world: World) -
 
     assert await world.resolver.reachable(world.repositories["repo"], key("1.0")) == "upstream:team"
     assert await world.resolver.reachable(world.repositories["repo"], key("2.0")) is None
+
+
+async def test_a_format_without_upstreams_is_looked_for_in_the_repository_alone(world: World) -> None:
+    await world.repository("team")
+    repo = await world.repository("repo", ["team"])
+    await world.publish("team", "1.0", {"a.bin": b"one"})
+    alone = Surveys(25, ["tiny"])
+
+    survey = await world.store.read(lambda tx: alone.of_rows(tx, repo, package()))
+
+    assert survey.chain.ids == (repo.id,)
+    assert survey.rows == {}
