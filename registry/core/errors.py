@@ -84,11 +84,15 @@ class UpstreamUnavailable(RegistryError):
 
 
 class Unavailable(RegistryError):
-    """Our own storage cannot answer now; `retry_after` in seconds."""
+    """Our own storage cannot answer now; `retry_after` in seconds.
 
-    def __init__(self, message: str, *, retry_after: int = 1) -> None:
+    `undone`: it is certain that nothing was stored (else a commit may yet turn out to have happened).
+    """
+
+    def __init__(self, message: str, *, retry_after: int = 1, undone: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.undone = undone
 
 
 class InternalServer(RegistryError):

@@ -110,7 +110,7 @@ async def storing(
     """Place what is missing, run the unit of work, drop those of our own files that no row names.
 
     Whatever the work raises is raised again, after our own files are gone.  When the outcome is unknown
-    (Unavailable, cancellation) they stay: the sweep takes them if no row came to name them.
+    (Unavailable, unless it is `undone`; cancellation) they stay: the sweep takes them if no row came to name them.
     """
     always = False
     for _ in range(ATTEMPTS):
@@ -127,7 +127,9 @@ async def storing(
             await _drop_losers(store, blobs, claims)
             always = True
             continue
-        except Unavailable:
+        except Unavailable as error:
+            if error.undone:
+                await _drop_losers(store, blobs, claims)
             raise
         except Exception:
             await _drop_losers(store, blobs, claims)

@@ -23,6 +23,7 @@ _NUMBERED: dict[str, str] = {}
 """`$1` -> `?1`, which SQLite binds by number: a tuple binds faster than a mapping does.  One entry per statement.
 (CPython 3.12.0 to 3.12.3 warn of this by mistake, cpython issue 117995.)"""
 
+_LOCKS = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _CANNOT_ANSWER = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
@@ -113,7 +114,7 @@ def _numbered(sql: str) -> str:
 
 def is_busy(error: sqlite3.Error) -> bool:
     """Another connection or process holds the lock."""
-    return _primary(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return _primary(error) in _LOCKS
 
 
 def is_unique(error: sqlite3.Error) -> bool:
@@ -121,11 +122,17 @@ def is_unique(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", None) in _UNIQUE
 
 
+def is_undone(error: BaseException) -> bool:
+    """Whether a transaction that failed so cannot come back: after a failed fsync, a crash may still bring it back."""
+    cause = error if isinstance(error, sqlite3.Error) else error.__cause__
+    return isinstance(cause, sqlite3.Error) and _primary(cause) in (sqlite3.SQLITE_FULL, *_LOCKS)
+
+
 def translated(error: sqlite3.Error) -> RegistryError:
     """What a foreign error means to a caller; the log keeps the original."""
     if _primary(error) in _CANNOT_ANSWER:
         log.error("the database cannot answer: %s", error)
-        return Unavailable("The database cannot answer now; try again.")
+        return Unavailable("The database cannot answer now; try again.", undone=is_undone(error))
     log.error("a statement failed", exc_info=error)
     return InternalServer("The request failed inside the registry.")
 

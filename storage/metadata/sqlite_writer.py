@@ -17,7 +17,7 @@ from typing import Any
 
 from registry.core.errors import Conflict, Unavailable
 from registry.core.ports import Tx
-from storage.metadata.sqlite_connection import Connection, drive, is_busy, is_unique, log, translated
+from storage.metadata.sqlite_connection import Connection, drive, is_busy, is_undone, is_unique, log, translated
 
 RUNS = 4
 """A unit of work runs once, and again up to three times after a unique violation."""
@@ -146,7 +146,7 @@ class Writer:
         log.error("a commit of %d units of work failed: %s", len(jobs), error.__cause__ or error)
         for job in jobs:
             if job.error is None:
-                job.error = Unavailable("The change could not be stored; try again.")
+                job.error = Unavailable("The change could not be stored; try again.", undone=is_undone(error))
 
 
 def begin(raw: sqlite3.Connection, patience: float) -> None:

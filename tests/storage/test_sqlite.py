@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from registry.core.errors import Conflict, InternalServer, Unavailable
+from registry.core.placing import claim_all, storing
 from registry.core.types import PackageFilter
 from storage.blobs.filesystem import FileBlobs
 from storage.metadata.sqlite import SQLiteStore
 from storage.metadata.sqlite_connection import ForeignAwait
 from storage.sweep import check
 from tests.contracts import make
+from tests.contracts.blobs import keys
 from tests.contracts.store import seed
 
 ROOT = Path(__file__).parents[2]
@@ -294,3 +296,26 @@ async def test_what_killed_processes_had_acknowledged_is_there_whole(opened, tmp
     assert all(len(version.assets) == 1 for version in versions)
     assert report.sound
     assert len(left) == 3, "the directory and the lock of this run, and nothing of the killed ones"
+
+
+async def test_a_publish_that_the_full_database_refuses_leaves_no_file(opened, tmp_path):
+    store = await opened()
+    _, repo = await seed(store)
+    files = FileBlobs(tmp_path / "blobs")
+    await files.open()
+    raw = store._writer._connection.raw
+    await apart(lambda: raw.execute(f"pragma max_page_count = {raw.execute('pragma page_count').fetchone()[0] + 5}"))
+
+    async def work(tx, claims):
+        await claim_all(tx, claims, make.NOW)
+        package = await make.touched(tx, repo, make.npm("large"))
+        await tx.versions.add(make.version(package, "1.0.0", native=bytes(500_000)), make.Facts())
+
+    with pytest.raises(Unavailable):
+        async with files.of(repo.domain_id).stage() as staging:
+            await staging.write(b"body")
+            await storing(store, files.of(repo.domain_id), repo.domain_id, [await staging.done()], work)
+    left = await keys(files.of(repo.domain_id))
+    await files.close()
+
+    assert left == set()
