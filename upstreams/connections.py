@@ -26,11 +26,6 @@ class Connection:
     base: str
     authorization: str = field(default="", repr=False)
 
-    @property
-    def slot(self) -> str:
-        """The key of its cached listings: what one registry said does not hold for another of the same name."""
-        return f"{self.name} {self.base}"
-
 
 def _npm() -> str:
     """The download address of a package starts with the registry's root."""

@@ -24,6 +24,8 @@ from upstreams.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
+_BASE = ":base"
+"""Among the validators of a stored listing: the address that it came from.  No header has such a name."""
 _RECHECK = 2_000
 """Milliseconds within which a client that names something unknown does not make us ask again."""
 _PAUSE = 1_000
@@ -62,7 +64,7 @@ class Mark:
 @dataclass(frozen=True, slots=True)
 class _Key:
     domain_id: int
-    slot: str
+    connection: str
     package: PackageKey
 
 
@@ -95,9 +97,9 @@ class ExternalListings:
 
     async def mark(self, domain_id: int, connection: Connection, package: PackageKey) -> Mark:
         """As get(), for less: nothing is read but an age, as long as that is young enough."""
-        ages = await self._store.glance(lambda tx: tx.listings.age(domain_id, (connection.slot,), package))
-        if connection.slot in ages:
-            fetched, changed = ages[connection.slot]
+        ages = await self._store.glance(lambda tx: tx.listings.age(domain_id, (connection.name,), package))
+        if connection.name in ages:
+            fetched, changed = ages[connection.name]
             limit = self._limits.get(changed)  # a `changed` is never used twice
             if limit is not None and 0 <= self._clock.now() - fetched < limit:
                 return Mark(changed, fetched + limit)
@@ -111,11 +113,11 @@ class ExternalListings:
 
         Raises UpstreamUnavailable when the registry cannot be asked and no listing is known.
         """
-        key = _Key(domain_id, connection.slot, package)
+        key = _Key(domain_id, connection.name, package)
         task = self._asking.get(key)
         if task is None:
-            had = await self._store.read(lambda tx: tx.listings.get(domain_id, connection.slot, package))
-            known = self._judged(had, refresh=refresh)
+            had = await self._store.read(lambda tx: tx.listings.get(domain_id, connection.name, package))
+            known = self._judged(had, connection, refresh=refresh)
             if known is not None:
                 return known
             known = self._recently_failed(key, had)
@@ -124,9 +126,9 @@ class ExternalListings:
             task = self._asking.get(key) or self._ask(key, connection, had)
         return await self._waited(key, task)
 
-    def _judged(self, had: CachedListing | None, *, refresh: bool = False) -> Known | None:
-        """What is stored, when it is young enough."""
-        if had is None:
+    def _judged(self, had: CachedListing | None, connection: Connection, *, refresh: bool) -> Known | None:
+        """What is stored, when it is young enough and of the registry that now bears the name."""
+        if had is None or (had.remote is not None and had.remote.validators.get(_BASE) != connection.base):
             return None
         age = self._clock.now() - had.fetched
         limit = self._positive if had.remote is not None else self._negative
@@ -153,7 +155,7 @@ class ExternalListings:
         """Wait as long as it takes, or while an older listing can be served, not longer than a client likes to."""
         done, _ = await asyncio.wait({task}, timeout=self._patience)
         if not done:
-            had = await self._store.read(lambda tx: tx.listings.get(key.domain_id, key.slot, key.package))
+            had = await self._store.read(lambda tx: tx.listings.get(key.domain_id, key.connection, key.package))
             older = _older(had, self._clock.now() + _PAUSE)
             if older is not None:
                 return older
@@ -171,11 +173,14 @@ class ExternalListings:
         now = self._clock.now()
         if isinstance(answer, NotModified):
             assert had is not None  # else there were no validators to send
-            await self._store.write(lambda tx: tx.listings.fresh(key.domain_id, key.slot, key.package, now))
+            await self._store.write(lambda tx: tx.listings.fresh(key.domain_id, key.connection, key.package, now))
             return Known(had.remote, had.changed, now + self._positive)
-        remote = None if isinstance(answer, Absent) else _timed(answer, had.remote if had else None, now)
-        await self._store.write(lambda tx: tx.listings.put(key.domain_id, key.slot, key.package, remote, now))
-        stored = await self._store.read(lambda tx: tx.listings.get(key.domain_id, key.slot, key.package))
+        remote = None
+        if not isinstance(answer, Absent):
+            remote = _timed(answer, had.remote if had else None, now)
+            remote = replace(remote, validators={**answer.validators, _BASE: connection.base})
+        await self._store.write(lambda tx: tx.listings.put(key.domain_id, key.connection, key.package, remote, now))
+        stored = await self._store.read(lambda tx: tx.listings.get(key.domain_id, key.connection, key.package))
         changed = stored.changed if stored is not None else now
         return Known(remote, changed, now + (self._positive if remote is not None else self._negative))
 
@@ -184,7 +189,9 @@ class ExternalListings:
     ) -> Remote | NotModified | Absent:
         """One more try when the body broke off; anything unexpected is the registry's nonsense, never an absence."""
         fetcher = self._fetchers[key.package.format]
-        validators = had.remote.validators if had is not None and had.remote is not None else {}
+        validators = dict(had.remote.validators) if had is not None and had.remote is not None else {}
+        if validators.pop(_BASE, None) != connection.base:
+            validators = {}
         try:
             try:
                 answer = await self._read(fetcher, connection, key.package, validators)

@@ -193,11 +193,14 @@ async def test_what_one_registry_said_does_not_hold_for_another_of_the_same_name
         listings = listings_of(store, client, Tasks())
         known = [
             await listings.get(store.domain.id, Connection("public:tiny", "tiny", wire.base), package())
-            for wire in (store.wire, other)
+            for wire in (store.wire, other, store.wire)
         ]
-    await other.stop()
+        await other.stop()
+        known.append(await listings.get(store.domain.id, Connection("public:tiny", "tiny", other.base), package()))
 
-    assert [len(each.remote.versions) for each in known if each.remote] == [1, 2]
+    assert [len(each.remote.versions) for each in known if each.remote] == [1, 2, 1, 1]
+    assert [each.stale for each in known] == [False, False, False, True]
+    assert not any("if-none-match" in asked.headers for asked in (*store.wire.asked, *other.asked))
 
 
 async def test_a_hundred_clients_ask_the_registry_once(store: World) -> None:
@@ -383,10 +386,8 @@ async def test_a_fetcher_that_trips_is_no_absence(odd: World) -> None:
 
 
 async def test_a_cached_listing_from_the_future_is_asked_for_again(store: World) -> None:
-    slot = Connection("public:tiny", "tiny", store.wire.base).slot
-
     async def work(tx: Tx) -> None:
-        await tx.listings.put(store.domain.id, slot, package(), None, store.clock.now() + 1_000_000)
+        await tx.listings.put(store.domain.id, "public:tiny", package(), None, store.clock.now() + 1_000_000)
 
     await store.store.write(work)
 
