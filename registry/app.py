@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from starlette.datastructures import Headers
@@ -274,7 +275,7 @@ class _Measuring:
             await require(
                 tx,
                 arns=self._services.arns,
-                caller=caller,
+                caller=replace(caller, token_domain=None),  # measuring belongs to no domain
                 action="packyard:ReadMetrics",
                 resource=f"arn:aws:packyard:{self._services.arns.region}:{caller.account}:metrics",
             )

@@ -214,7 +214,7 @@ class Server:
             sent["Authorization"] = basic(token)
         connection = http.client.HTTPConnection(self.host, timeout=30)
         try:
-            connection.putrequest(method, path, skip_accept_encoding=True)
+            connection.putrequest(method, path, skip_accept_encoding=True, skip_host="Host" in sent)
             if isinstance(body, bytes):
                 sent.setdefault("Content-Length", str(len(body)))
             elif body is not None:

@@ -48,7 +48,10 @@ class Addresses:
             return self._base
         host = scope.get("packyard.host")
         if host is None:
-            host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), None)
+            hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+            if len(hosts) > 1:
+                raise Validation("There is more than one Host header")
+            host = hosts[0] if hosts else None
         if not host:
             server = scope.get("server") or ("localhost", None)
             host = f"{server[0]}:{server[1]}" if server[1] else server[0]

@@ -16,7 +16,6 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from registry.core.errors import (
-    AccessDenied,
     InternalServer,
     NotSupported,
     RegistryError,
@@ -103,7 +102,7 @@ class _Visit:
         except (ClientDisconnect, Aborted):
             raise
         except RegistryError as err:
-            failure = await self._told(err, scope)
+            failure = err
         except Exception:
             log.exception("Unexpected failure of request %s", trip.id)
             failure = InternalServer(f"Internal failure; request {trip.id}")
@@ -120,13 +119,14 @@ class _Visit:
         if not isinstance(match, tuple) and match.route.credentials is not None:
             headers = {"authorization": f"Bearer {await match.route.credentials(self._req)}"}
         claims = self._gate.claims(headers)
-        access = self.access = await self._gate.enter(claims, key)
+        context = context_of(scope)
+        access = self.access = await self._gate.enter(claims, key, context)
         self._trip.caller = access.caller.arn
         if isinstance(match, tuple):
             return self._no_route(match)
         self._trip.route = f"{self._req.method} {match.route.template}"
         self._req = replace(self._req, path=match.path, caller=access.caller)
-        view = RepoView(self._services, access.caller, access.repository, self._adapter.info, context_of(scope))
+        view = RepoView(self._services, access.caller, access.repository, self._adapter.info, context)
         return await match.route.handler(self._req, view)
 
     def _no_route(self, allowed: tuple[str, ...]) -> Response:
@@ -137,15 +137,6 @@ class _Visit:
         reply.status_code = 405
         reply.headers["allow"] = names
         return reply
-
-    async def _told(self, err: RegistryError, scope: Scope) -> RegistryError:
-        """What the caller may know of the failure."""
-        if isinstance(err, AccessDenied) and self.access is not None:
-            try:
-                return await self._gate.hide(err, self.access, context_of(scope))
-            except RegistryError as other:
-                return other
-        return err
 
     def _error(self, err: RegistryError) -> Response:
         reply = self._adapter.error(err, self._req)
@@ -184,7 +175,7 @@ async def _current(services: Services, gate: Gate, access: Access, hold: Hold) -
     if hold.view is None or hold.package is None or hold.stamp is None:
         return None
     epoch = services.store.epoch()
-    now = await gate.enter(access.claims, access.repository.key)
+    now = await gate.enter(access.claims, access.repository.key, hold.view.context)
     if now.caller != access.caller or now.repository != access.repository:
         return None
     stamp = await hold.view.stamp(hold.package)

@@ -13,7 +13,7 @@ from registry.core.errors import Validation
 
 _DOTS = re.compile(r"(?:\.|%2e){1,2}", re.IGNORECASE)
 _SLASHES = re.compile(r"/{2,}")
-_SECRET = re.compile(r"(?i)(/-/user/(?:token/|org\.couchdb\.user:))[^/]+")
+_SECRET = re.compile(r"(?i)(?<=/-/user/token/)[^/]+|(?<=/-/user/org\.couchdb\.user:)[^/]+|py1\.[A-Za-z0-9_.~-]{16,}")
 _HOST = re.compile(r"[A-Za-z0-9._\-]+(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?")
 
 
@@ -41,8 +41,8 @@ def decode(segment: str) -> str:
 
 
 def masked(path: str) -> str:
-    """The path as it may be logged: npm puts tokens and user names into it."""
-    return _SECRET.sub(r"\1***", path) if "/-/user/" in path else path
+    """The path as it may be logged: clients put tokens and user names into it."""
+    return _SECRET.sub("***", path) if "/-/user/" in path or "py1." in path else path
 
 
 def valid_host(host: str) -> bool:
