@@ -21,6 +21,12 @@ from registry.core.types import Blob, BlobStat, Digests, Domain
 GRACE = 24 * 3600 * 1000
 """Milliseconds.  It only has to be longer than the longest publish lasts from its first look to its commit."""
 
+ABSENT = 24 * 3600 * 1000
+"""Milliseconds for which an external registry's "not there" is kept; it was believed for seconds only."""
+
+UNASKED = 30 * 24 * 3600 * 1000
+"""Milliseconds after which an external listing that nobody asked for goes."""
+
 BATCH = 200
 
 Kind = Literal["missing", "unreadable", "size", "digest"]
@@ -99,6 +105,8 @@ async def sweep(
     tally = Tally()
     for domain_id in await _domains(store, blobs):
         await sweep_domain(store, blobs.of(domain_id), domain_id, clock, tally, dry_run=dry_run, grace=grace)
+        if not dry_run:
+            await _forget_listings(store, domain_id, clock.now())
     return SweepReport(dry_run, tally.condemned, tally.rows, tally.row_bytes, tally.strays, tally.stray_bytes)
 
 
@@ -112,6 +120,14 @@ async def sweep_domain(
         tally.condemned += await _condemn(store, domain_id, clock)
     await _reap(store, files, domain_id, clock.now() - grace, tally, dry_run=dry_run)
     await _drop_strays(store, files, domain_id, clock.now() - grace, tally, dry_run=dry_run)
+
+
+async def _forget_listings(store: Store, domain_id: int, now: int) -> None:
+    """Misspelt names and packages that nobody uses leave no rows for ever; the next request asks again."""
+    while await store.write(
+        lambda tx: tx.listings.forget(domain_id, absent=now - ABSENT, unasked=now - UNASKED, limit=BATCH)
+    ):
+        pass
 
 
 async def _condemn(store: Store, domain_id: int, clock: Clock) -> int:

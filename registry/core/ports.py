@@ -316,6 +316,10 @@ class Listings(Protocol):
     async def fresh(self, domain_id: int, connection: str, key: PackageKey, fetched: int) -> None:
         """The content still holds; only its age is new."""
 
+    async def forget(self, domain_id: int, *, absent: int, unasked: int, limit: int) -> int:
+        """Delete "not there" answers fetched before `absent` and any answer not fetched again since `unasked`;
+        return how many."""
+
 
 class Outbox(Protocol):
     async def add(self, event: Event) -> None: ...

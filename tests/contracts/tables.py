@@ -859,3 +859,18 @@ async def test_a_domain_is_found_by_owner_and_name_together(store):
     await seed(store)
 
     assert await store.read(lambda tx: tx.domains.get(DomainKey("0" * 12, "dom"))) is None
+
+
+async def test_old_listings_are_forgotten_absent_ones_sooner(store):
+    domain, _ = await seed(store)
+
+    async def work(tx):
+        await tx.listings.put(domain.id, "public:npmjs", make.npm("old"), remote(), NOW)
+        await tx.listings.put(domain.id, "public:npmjs", make.npm("used"), remote(), NOW + 10)
+        await tx.listings.put(domain.id, "public:npmjs", make.npm("absent"), None, NOW + 10)
+        await tx.listings.put(domain.id, "public:npmjs", make.npm("just-absent"), None, NOW + 20)
+        gone = await tx.listings.forget(domain.id, absent=NOW + 15, unasked=NOW + 5, limit=10)
+        names = ("old", "used", "absent", "just-absent")
+        return gone, [await tx.listings.get(domain.id, "public:npmjs", make.npm(name)) is None for name in names]
+
+    assert await store.write(work) == (2, [True, False, True, False])

@@ -196,6 +196,8 @@ create table listing (
   unique (domain_id, format, namespace, name, connection)
 );
 
+create index listing_by_age on listing (domain_id, fetched);
+
 -- Apart from its row, so that "still holds" does not rewrite megabytes.
 create table listing_body (
   listing_id bigint primary key references listing (id) on delete cascade,

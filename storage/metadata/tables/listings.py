@@ -103,6 +103,21 @@ class Listings:
             fetched,
         )
 
+    async def forget(self, domain_id: int, *, absent: int, unasked: int, limit: int) -> int:
+        rows = await self._sql.fetch(
+            "select id from listing where domain_id = $1 and fetched < $2 and (size is null or fetched < $3)"
+            " order by fetched limit $4",
+            domain_id,
+            absent,
+            unasked,
+            limit,
+        )
+        if rows:
+            ids = [row[0] for row in rows]
+            await self._sql.run(f"delete from listing_body where listing_id in ({marks(len(ids), 1)})", *ids)  # noqa: S608
+            await self._sql.run(f"delete from listing where id in ({marks(len(ids), 1)})", *ids)  # noqa: S608
+        return len(rows)
+
 
 def _key(key: PackageKey) -> tuple[str, str, str]:
     return key.format, key.namespace or "", key.name
