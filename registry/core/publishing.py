@@ -93,10 +93,10 @@ async def publish(
     job = _Job(services, repository, info, draft, caller, context)
     _check_sizes(draft, services.quotas)
     row, held = await services.store.glance(lambda tx: _judge(tx, job))
-    if held is None:
-        await _check_upstream(job, row)
-    elif weigh(held, draft, grows=info.grows).kind == "same":
+    if held is not None and weigh(held, draft, grows=info.grows).kind == "same":
         return Published(held, created=False)
+    # A version that is here may be upstream as well: files of two origins are not joined to one version.
+    await _check_upstream(job, row)
     try:
         version = await storing(
             services.store,
