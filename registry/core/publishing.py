@@ -95,8 +95,9 @@ async def publish(
     row, held = await services.store.glance(lambda tx: _judge(tx, job))
     if held is not None and weigh(held, draft, grows=info.grows).kind == "same":
         return Published(held, created=False)
-    # A version that is here may be upstream as well: files of two origins are not joined to one version.
-    await _check_upstream(job, row)
+    if held is None or not _own(held, repository):
+        # One that came from elsewhere may still be there: files of two origins are not joined to one version.
+        await _check_upstream(job, row)
     try:
         version = await storing(
             services.store,
@@ -165,6 +166,11 @@ async def _check_upstream(job: _Job, row: PackageRow | None) -> None:
     where = await job.services.resolver.reachable(job.repository, job.draft.key)
     if where is not None:
         raise _conflict(job.draft, f"is present upstream ({where}) and cannot be published to this repository")
+
+
+def _own(version: Version, repository: Repository) -> bool:
+    """Was it published into this very repository?"""
+    return version.origin == Origin("INTERNAL", repository=repository.key.name)
 
 
 def _check_sizes(draft: Draft, quotas: Quotas) -> None:

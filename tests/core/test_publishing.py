@@ -214,7 +214,7 @@ async def test_nobody_is_asked_for_a_format_without_upstreams(house: House) -> N
     assert house.above.asked == []
 
 
-async def test_an_addition_to_a_version_that_is_here_asks_nobody(house: House) -> None:
+async def test_an_addition_to_a_version_that_was_published_here_asks_nobody(house: House) -> None:
     repo = await house.repo()
     await packages.put_origin(
         house.services, repo, package(info=GROWING), publish="ALLOW", upstream="ALLOW", display="x"
