@@ -27,6 +27,7 @@ from registry.core.clock import SystemClock
 from registry.core.errors import RegistryError, Unavailable
 from registry.core.ports import Tx
 from registry.core.services import Services
+from registry.drivers import blobs_of, store_of
 from registry.identity.bootstrap import Made, Seed, bootstrap
 from registry.identity.secrets import Secrets, master_key
 from registry.identity.tokens import Tokens
@@ -47,20 +48,9 @@ from upstreams.resolver import UpstreamResolver
 
 log = logging.getLogger(__name__)
 
-DATABASE = "packyard.db"
 CREDENTIALS = "credentials"
 SWEEP_EVERY = 3600
 """Seconds."""
-
-
-def store_of(config: Config) -> SQLiteStore:
-    """The metadata store that the settings name; not opened."""
-    return SQLiteStore(config.data / DATABASE)
-
-
-def blobs_of(config: Config) -> FileBlobs:
-    """The blob store that the settings name."""
-    return FileBlobs(config.data / "blobs")
 
 
 class Application:
@@ -202,21 +192,6 @@ class Application:
 def build(config: Config, environ: Mapping[str, str] | None = None) -> Application:
     """The application.  Raises ConfigError for settings that cannot work together."""
     return Application(config, environ)
-
-
-@asynccontextmanager
-async def storage(config: Config) -> AsyncIterator[tuple[SQLiteStore, FileBlobs, SystemClock]]:
-    """The drivers alone, for the commands that work on them.  Raises Unavailable."""
-    store, blobs = store_of(config), blobs_of(config)
-    await store.open()
-    try:
-        await blobs.open()
-        try:
-            yield store, blobs, SystemClock()
-        finally:
-            await blobs.close()
-    finally:
-        await store.close()
 
 
 async def _sweeping(store: SQLiteStore, blobs: FileBlobs, clock: SystemClock) -> None:

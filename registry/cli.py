@@ -101,7 +101,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _migrate(options: argparse.Namespace) -> int:
     config = _config(options)
-    from registry.app import store_of
+    from registry.drivers import store_of
 
     async def work() -> int:
         store = store_of(config)
@@ -115,7 +115,7 @@ def _migrate(options: argparse.Namespace) -> int:
 
 def _sweep(options: argparse.Namespace) -> int:
     config = _config(options)
-    from registry.app import storage
+    from registry.drivers import storage
     from storage.sweep import sweep
 
     async def work() -> int:
@@ -133,7 +133,7 @@ def _sweep(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     config = _config(options)
-    from registry.app import storage
+    from registry.drivers import storage
     from storage.sweep import check
 
     async def work() -> int:

@@ -13,7 +13,6 @@ import resource
 import signal
 import socket
 import sys
-import time
 from collections.abc import Callable
 from types import FrameType
 
@@ -104,7 +103,7 @@ class _Crew:
         self._config = config
         self._listener = listener
         self._quick = quick
-        self._running: dict[int, float] = {}
+        self._running: dict[int, bool] = {}
         self._ending = False
 
     def run(self) -> int:
@@ -127,14 +126,15 @@ class _Crew:
             os.close(reader)
             os._exit(self._child(writer, first))
         os.close(writer)
-        self._running[child] = time.monotonic()
+        self._running[child] = False
         with os.fdopen(reader, "rb") as told:
-            told.read()
+            self._running[child] = bool(told.read())
 
     def _child(self, writer: int, first: bool) -> int:
         def ready(app: Application, address: str) -> None:
             if first:
                 _tell(app, address, self._quick)
+            os.write(writer, b"ready")
             os.close(writer)
 
         try:
@@ -144,14 +144,14 @@ class _Crew:
             return 1
 
     def _watch(self) -> int:
-        """Until all have ended.  One that dies is replaced, unless it died at once."""
+        """Until all have ended.  One that dies is replaced, unless it never came to answer."""
         status = 0
         while self._running:
             child, code = os.waitpid(-1, 0)
-            begun = self._running.pop(child, None)
-            if begun is None or self._ending:
+            answered = self._running.pop(child, None)
+            if answered is None or self._ending:
                 continue
-            if time.monotonic() - begun < 5:
+            if not answered:
                 status = os.waitstatus_to_exitcode(code) or 1
                 self._end(signal.SIGTERM, None)
             else:
