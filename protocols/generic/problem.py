@@ -5,52 +5,36 @@ from __future__ import annotations
 import msgspec
 from starlette.responses import Response
 
-from registry.core.errors import (
-    AccessDenied,
-    Conflict,
-    NotSupported,
-    RegistryError,
-    ResourceNotFound,
-    ServiceQuotaExceeded,
-    Throttling,
-    TooLarge,
-    Unauthenticated,
-    Unavailable,
-    Validation,
-)
+from registry.core.errors import RegistryError
+from registry.web.failures import retry_after, status_of
 
 
 class PreconditionFailed(RegistryError):
     """`If-None-Match: *`, and it is there."""
 
 
-# The first that fits.
-_KINDS: tuple[tuple[type[RegistryError], int, str], ...] = (
-    (Unauthenticated, 401, "AccessDeniedException"),
-    (AccessDenied, 403, "AccessDeniedException"),
-    (ResourceNotFound, 404, "ResourceNotFoundException"),
-    (NotSupported, 405, "ValidationException"),
-    (Conflict, 409, "ConflictException"),
-    (PreconditionFailed, 412, "ConflictException"),
-    (TooLarge, 413, "ServiceQuotaExceededException"),
-    (Validation, 400, "ValidationException"),
-    (ServiceQuotaExceeded, 402, "ServiceQuotaExceededException"),
-    (Throttling, 429, "ThrottlingException"),
-    (Unavailable, 503, "InternalServerException"),
-)
+_STATUS = {PreconditionFailed: 412}
+_SHAPES = {
+    401: "AccessDeniedException",
+    402: "ServiceQuotaExceededException",
+    403: "AccessDeniedException",
+    404: "ResourceNotFoundException",
+    409: "ConflictException",
+    412: "ConflictException",
+    413: "ServiceQuotaExceededException",
+    429: "ThrottlingException",
+}
+"""The service model's error by status; other refusals are ValidationException, our faults InternalServerException."""
 
 
 def answer(err: RegistryError) -> Response:
     """Status and body."""
-    status, shape = next(
-        ((status, shape) for kind, status, shape in _KINDS if isinstance(err, kind)), (500, "InternalServerException")
-    )
+    status = status_of(err, _STATUS)
+    shape = _SHAPES.get(status, "ValidationException" if status < 500 else "InternalServerException")
     body = {"message": err.message}
     if err.resource_id is not None:
         body["resourceId"] = err.resource_id
     if err.resource_type is not None:
         body["resourceType"] = err.resource_type
-    headers = {"x-amzn-errortype": shape, "cache-control": "no-store"}
-    if isinstance(err, Throttling | Unavailable):
-        headers["retry-after"] = str(err.retry_after)
+    headers = {"x-amzn-errortype": shape, "cache-control": "no-store", **retry_after(err)}
     return Response(msgspec.json.encode(body), status, headers, media_type="application/json")

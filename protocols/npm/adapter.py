@@ -17,6 +17,7 @@ from registry.core.errors import RegistryError
 from registry.core.types import FormatInfo
 from registry.web import reply
 from registry.web.adapter import Route
+from registry.web.failures import retry_after, status_of
 from registry.web.request import Req
 
 INFO = FormatInfo(
@@ -60,19 +61,8 @@ ROUTES: tuple[Route, ...] = (
     Route(("GET",), "{package}/{version}", packuments.single),
 )
 
-_STATUS: tuple[tuple[type[RegistryError], int], ...] = (
-    (errors.AccessDenied, 403),
-    (errors.Unauthenticated, 401),
-    (errors.ResourceNotFound, 404),
-    (errors.Conflict, 409),
-    (errors.TooLarge, 413),
-    (errors.Validation, 400),
-    (errors.ServiceQuotaExceeded, 403),
-    (errors.Throttling, 429),
-    (errors.NotSupported, 405),
-    (errors.UpstreamUnavailable, 502),
-    (errors.Unavailable, 503),
-)
+_STATUS = {errors.ServiceQuotaExceeded: 403}
+"""npm words a 402 as a matter of payment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +90,7 @@ class NpmAdapter:
 
     def error(self, err: RegistryError, req: Req) -> Response:
         """`{"error": text}`: the one form whose text npm shows."""
-        status = next((status for kind, status in _STATUS if isinstance(err, kind)), 500)
-        after = getattr(err, "retry_after", None)
-        headers = {"retry-after": str(after)} if after is not None else None
-        return reply.json({"error": err.message}, status=status, headers=headers)
+        return reply.json({"error": err.message}, status=status_of(err, _STATUS), headers=retry_after(err))
 
     def challenge(self, req: Req) -> Mapping[str, str]:
         """Both schemes, as the original answers; Bearer first, so that npm speaks of the token."""

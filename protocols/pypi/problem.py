@@ -10,49 +10,23 @@ from http import HTTPStatus
 import msgspec
 from starlette.responses import Response
 
-from registry.core.errors import (
-    AccessDenied,
-    Conflict,
-    NotSupported,
-    RegistryError,
-    ResourceNotFound,
-    ServiceQuotaExceeded,
-    Throttling,
-    TooLarge,
-    Unauthenticated,
-    Unavailable,
-    UpstreamUnavailable,
-    Validation,
-)
-
-# The first that fits; TooLarge is a Validation.
-_STATUSES: tuple[tuple[type[RegistryError], int], ...] = (
-    (Unauthenticated, 401),
-    (AccessDenied, 403),
-    (ResourceNotFound, 404),
-    (NotSupported, 405),
-    (Conflict, 409),
-    (TooLarge, 413),
-    (Validation, 400),
-    (ServiceQuotaExceeded, 403),
-    (Throttling, 429),
-    (UpstreamUnavailable, 502),
-    (Unavailable, 503),
-)
+from registry.core.errors import NotSupported, RegistryError, ServiceQuotaExceeded
+from registry.web.failures import retry_after, status_of
 
 
 class NotAcceptable(RegistryError):
     """The client takes no form that the index has."""
 
 
+_STATUS = {NotAcceptable: 406, ServiceQuotaExceeded: 403}
+
+
 def answer(err: RegistryError) -> Response:
     """Status and body."""
-    status = 406 if isinstance(err, NotAcceptable) else next((s for kind, s in _STATUSES if isinstance(err, kind)), 500)
+    status = status_of(err, _STATUS)
     title = HTTPStatus(status).phrase
     body = {"title": title, "detail": err.message, "status": status, "message": err.message}
-    headers = {"cache-control": "no-store"}
-    if isinstance(err, Throttling | UpstreamUnavailable | Unavailable):
-        headers["retry-after"] = str(err.retry_after)
+    headers = {"cache-control": "no-store", **retry_after(err)}
     if isinstance(err, NotSupported):
         headers["allow"] = "POST"
     return Response(msgspec.json.encode(body), status, headers, media_type="application/problem+json")

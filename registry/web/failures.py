@@ -1,6 +1,9 @@
-"""Errors outside any format: status and a small JSON document."""
+"""What an error is in HTTP: one table of statuses for all formats, and the small JSON document outside any of them."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -23,14 +26,30 @@ STATUS: dict[type[errors.RegistryError], int] = {
 }
 
 
+Special = Mapping[Any, int]
+"""Classes of errors and their statuses."""
+
+
+def status_of(err: errors.RegistryError, special: Special | None = None) -> int:
+    """The status of an error; `special` holds what a format answers otherwise, and its own kinds."""
+    table = {**STATUS, **special} if special else STATUS
+    return next((table[each] for each in type(err).__mro__ if each in table), 500)
+
+
+def retry_after(err: errors.RegistryError) -> dict[str, str]:
+    """The header that says when to come again, where the error knows."""
+    if isinstance(err, (errors.Throttling, errors.UpstreamUnavailable, errors.Unavailable)):
+        return {"retry-after": str(err.retry_after)}
+    return {}
+
+
 def plain(err: Exception) -> tuple[int, Raw, bytes]:
     """Status, headers and body of an error; what is none of ours tells nothing."""
     headers: Raw = []
     if not isinstance(err, errors.RegistryError):
         err = errors.InternalServer("Internal failure")
-    status = next((STATUS[each] for each in type(err).__mro__ if each in STATUS), 500)
-    if isinstance(err, (errors.Throttling, errors.UpstreamUnavailable, errors.Unavailable)):
-        headers.append((b"retry-after", b"%d" % err.retry_after))
+    status = status_of(err)
+    headers += [(name.encode(), value.encode()) for name, value in retry_after(err).items()]
     if status == 401:
         headers.append((b"www-authenticate", b'Basic realm="packyard"'))
     return status, headers, msgspec.json.encode({"message": err.message}) + b"\n"
