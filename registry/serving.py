@@ -132,10 +132,10 @@ class _Crew:
 
     def _child(self, writer: int, first: bool) -> int:
         def ready(app: Application, address: str) -> None:
-            if first:
-                _tell(app, address, self._quick)
             os.write(writer, b"ready")
             os.close(writer)
+            if first:
+                _tell(app, address, self._quick)
 
         try:
             return _run(self._config, self._listener, ready, quick=self._quick and first)
