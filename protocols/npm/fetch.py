@@ -231,7 +231,8 @@ def _draft(package: PackageKey, remote: Remote, version: RemoteVersion, files: M
         manifest.value(fields, "readme"), jsontext.decode(parts.readme, str) if parts.readme else None
     )
     if readme is None and isinstance(file, Staged):
-        readme = tarball.find_readme(file.path)
+        with file.open() as body:
+            readme = tarball.find_readme(body)
     return Draft(
         key=VersionKey(package, version.version),
         display=version.display,

@@ -46,8 +46,8 @@ def draft(received: Received, package: PackageKey, *, publisher: str) -> Draft:
     _check_manifest(fields, package, version)
     _check_length(received, staged)
     _check_digests(fields, staged.digests)
-    with refusing():
-        contents = tarball.inspect(staged.path)
+    with refusing(), staged.open() as file:
+        contents = tarball.inspect(file)
     parts = _Parts(package, version, fields, staged, contents)
     _check_contents(parts)
     return _assemble(parts, root_readme=_decoded(document.readme), tags=_tags(document.tags, version), who=publisher)

@@ -6,6 +6,7 @@ The client unpacks by dropping the first path component; a later entry replaces 
 
 from __future__ import annotations
 
+import contextlib
 import re
 import zlib
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from typing import BinaryIO
 MAX_ENTRIES = 500_000
 MAX_UNPACKED = 16 * 1024**3
 MAX_RATIO = 1100  # deflate itself ends near 1030
+MIN_MEMBER = 1024
+"""Bytes of a gzip member on average, beyond the first thousand: each costs a copy of what follows it."""
 MAX_MANIFEST = 4 * 1024**2
 MAX_README = 512 * 1024
 _MAX_EXTENSION = 1024**2
@@ -43,20 +46,19 @@ class _Entry:
     kind: bytes
 
 
-def inspect(path: Path) -> Contents:
+def inspect(source: Path | BinaryIO) -> Contents:
     """Read the whole archive.  Raises ValueError for what is not a gzipped tar, or breaks a limit."""
-    with path.open("rb") as file:
-        return _walk(_Inflated(file), Contents())
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            return inspect(file)
+    return _walk(_Inflated(source), Contents())
 
 
-def find_readme(path: Path, limit: int = 16 * 1024**2) -> str | None:
+def find_readme(file: BinaryIO, limit: int = 16 * 1024**2) -> str | None:
     """The readme, looked for in the first `limit` unpacked bytes; None when there is none or it is broken."""
     contents = Contents()
-    try:
-        with path.open("rb") as file:
-            _walk(_Inflated(file, stop=limit), contents)
-    except ValueError:
-        pass
+    with contextlib.suppress(ValueError):
+        _walk(_Inflated(file, stop=limit), contents)
     return contents.readme
 
 
@@ -104,6 +106,9 @@ def _number(field: bytes) -> int:
     if field[0] & 0x80:
         return int.from_bytes(field, "big") & ~(0x80 << 8 * (len(field) - 1))
     text = field.strip(b" \0")
+    # int() alone would take signs and underscores, and a size below zero leads backwards.
+    if not text.isdigit() and text:
+        raise ValueError("The tarball has a damaged header")
     try:
         return int(text, 8) if text else 0
     except ValueError:
@@ -162,6 +167,7 @@ class _Inflated:
         self._at = 0
         self._stop = stop
         self._in = 0
+        self._members = 1
         self.taken = 0
 
     def take(self, size: int) -> bytes:
@@ -195,6 +201,9 @@ class _Inflated:
                 rest = self._gzip.unused_data or self._read()
                 if rest[:2] != b"\x1f\x8b":
                     return False
+                self._members += 1
+                if self._members > 1000 + self._in // MIN_MEMBER:
+                    raise ValueError("The tarball consists of too many gzip members")
                 self._gzip = zlib.decompressobj(wbits=31)
                 source = rest
             else:

@@ -1,6 +1,6 @@
 """Core metadata out of a distribution's own file: METADATA of a wheel, PKG-INFO of an sdist or egg.
 
-Works on a local file and blocks: call it in a thread.  The file is hostile until proven otherwise: nothing is
+Blocks: call it in a thread.  The file is hostile until proven otherwise: nothing is
 extracted to disk, entries are counted, no read is larger than its bound, and what is inflated in total is
 bounded too.  Raises ValueError, in the uploader's terms, for whatever cannot be read.
 """
@@ -13,6 +13,8 @@ import lzma
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -24,6 +26,8 @@ from protocols.pypi.names import Filename, canonical_version
 MAX_METADATA = 8 * 1024**2
 MAX_ENTRIES = 200_000
 MAX_READ = 8 * 1024**2
+MAX_DIRECTORY = 16 * 1024**2
+"""Bytes of a zip archive's directory, which is read in one piece and taken apart into objects."""
 MAX_INFLATED = 4 * 1024**3
 MAX_RATIO = 200
 _STEP = 256 * 1024
@@ -41,21 +45,24 @@ class Document:
     sha256: str
 
 
-def read(path: Path, name: Filename) -> Document | None:
-    """The core metadata of the distribution at `path`, None where an sdist has none (old ones).
+def read(source: Path | IO[bytes], name: Filename) -> Document | None:
+    """The core metadata of a distribution, None where an sdist has none (old ones).
 
     Raises ValueError for an archive that is broken, dangerous or lacks what a wheel must have.
     """
     try:
+        if isinstance(source, Path):
+            with source.open("rb") as file:
+                return read(file, name)
         if name.kind == "wheel":
-            return read_wheel(path, name)
-        body = _egg(path) if name.kind == "egg" else _sdist(path, name)
+            return read_wheel(source, name)
+        body = _egg(source) if name.kind == "egg" else _sdist(source, name)
     except _UNREADABLE as err:
         raise ValueError(f"The file cannot be read as a {name.kind}: {_reason(err)}") from None
     return None if body is None else _document(body)
 
 
-def read_wheel(source: Path | IO[bytes], name: Filename) -> Document:
+def read_wheel(source: IO[bytes], name: Filename) -> Document:
     """The same for a wheel, which may be any seekable file; what `source` itself raises is passed on."""
     try:
         return _document(_wheel(source, name))
@@ -72,8 +79,8 @@ def _reason(err: BaseException) -> str:
     return text or "its contents are damaged"
 
 
-def _wheel(source: Path | IO[bytes], name: Filename) -> bytes:
-    with zipfile.ZipFile(source) as archive:
+def _wheel(source: IO[bytes], name: Filename) -> bytes:
+    with _zip(source) as archive:
         entries = _entries(archive)
         found = [entry for entry in entries if entry.count("/") == 1 and entry.endswith(".dist-info/METADATA")]
         matching = [entry for entry in found if _is_dist_info(entry.split("/")[0], name)]
@@ -94,24 +101,32 @@ def _is_dist_info(folder: str, name: Filename) -> bool:
         return False
 
 
-def _egg(path: Path) -> bytes | None:
-    with zipfile.ZipFile(path) as archive:
+def _egg(file: IO[bytes]) -> bytes | None:
+    with zipfile.ZipFile(file) as archive:
         return _member(archive, "EGG-INFO/PKG-INFO") if "EGG-INFO/PKG-INFO" in _entries(archive) else None
 
 
-def _sdist(path: Path, name: Filename) -> bytes | None:
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
+def _sdist(file: IO[bytes], name: Filename) -> bytes | None:
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
             entries = _entries(archive)
             found = next((entry for entry in entries if _is_pkg_info(entry)), None)
             return None if found is None else _member(archive, found)
-    with path.open("rb") as file:
-        magic = file.read(3)
-        file.seek(0)
-        if magic[:2] != b"\x1f\x8b":
-            raise ValueError("The file is neither a gzipped tar archive nor a zip archive")
-        with gzip.GzipFile(fileobj=file) as inflated:
-            return _tar(_Bounded(inflated, path.stat().st_size))
+    size = file.seek(0, 2)
+    file.seek(0)
+    magic = file.read(3)
+    file.seek(0)
+    if magic[:2] != b"\x1f\x8b":
+        raise ValueError("The file is neither a gzipped tar archive nor a zip archive")
+    with gzip.GzipFile(fileobj=file) as inflated:
+        return _tar(_Bounded(inflated, size))
+
+
+@contextmanager
+def _zip(source: Path | IO[bytes]) -> Iterator[zipfile.ZipFile]:
+    with ExitStack() as stack:
+        file = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
+        yield stack.enter_context(zipfile.ZipFile(_Measured(file)))
 
 
 def _is_pkg_info(entry: str) -> bool:
@@ -138,6 +153,9 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes:
     info = archive.getinfo(name)
     if info.file_size > MAX_METADATA:
         raise ValueError(f"The metadata file is larger than {MAX_METADATA} bytes")
+    # The others are inflated by zipfile without a bound, whatever size the archive declares.
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError("The metadata file must be stored or deflated, not compressed in another way")
     with archive.open(info) as member:
         body = member.read(MAX_METADATA + 1)
     if len(body) > MAX_METADATA:
@@ -162,6 +180,24 @@ def _tar(reader: _Bounded) -> bytes | None:
             content = archive.extractfile(member)
             return None if content is None else content.read()
     return None
+
+
+class _Measured:
+    """A seekable file for zipfile; no read is larger than a directory may be."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.seek = file.seek
+        self.tell = file.tell
+
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        body = self._file.read(MAX_DIRECTORY + 1 if size < 0 else min(size, MAX_DIRECTORY + 1))
+        if len(body) > MAX_DIRECTORY:
+            raise ValueError("The archive's directory is too large")
+        return body
 
 
 class _Bounded:

@@ -146,7 +146,8 @@ def _document(file: Staged, name: str, project: str) -> tuple[Filename | None, D
     except ValueError:
         return None, None
     try:
-        return named, read(file.path, named)
+        with file.open() as body:
+            return named, read(body, named)
     except ValueError:
         return named, None
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 
 import msgspec
 
@@ -19,7 +18,7 @@ from protocols.pypi.core import Core
 from protocols.pypi.names import Filename, canonical, canonical_version, display_version, parse_filename, parse_version
 from protocols.pypi.native import FileFacts, encode, pack, version_native
 from registry.core.errors import Validation
-from registry.core.types import Digests, Draft, DraftAsset, PackageKey, VersionKey
+from registry.core.types import Digests, Draft, DraftAsset, PackageKey, Staged, VersionKey
 from registry.web.multipart import FilePart, Form, Limits
 
 UPLOADABLE = (".whl", ".tar.gz", ".zip", ".egg")
@@ -72,7 +71,8 @@ def package(form: Form) -> PackageKey | None:
 
 def _draft(form: Form, content: FilePart, named: Filename) -> Draft:
     _verify(form, content)
-    document = read(content.staged.path, named)
+    with content.staged.open() as file:
+        document = read(file, named)
     texts = _texts(form)
     told = core.from_bytes(document.body) if document is not None else core.from_form(texts)
     key = _agreed(told, named, texts)
@@ -119,7 +119,7 @@ def _verify(form: Form, content: FilePart) -> None:
     for field, actual in (("md5_digest", digests.md5), ("sha256_digest", digests.sha256)):
         _same(form, field, actual)
     if (form.text("blake2_256_digest") or "").strip():
-        _same(form, "blake2_256_digest", _blake2(content.staged.path))
+        _same(form, "blake2_256_digest", _blake2(content.staged))
 
 
 def _same(form: Form, field: str, actual: str) -> None:
@@ -128,9 +128,9 @@ def _same(form: Form, field: str, actual: str) -> None:
         raise ValueError(f"The {field} sent is {sent!r}, but the content has {actual!r}")
 
 
-def _blake2(path: Path) -> str:
+def _blake2(staged: Staged) -> str:
     digest = hashlib.blake2b(digest_size=32)
-    with path.open("rb") as file:
+    with staged.open() as file:
         while chunk := file.read(_STEP):
             digest.update(chunk)
     return digest.hexdigest()
@@ -170,7 +170,8 @@ def _signature(form: Form) -> bytes | None:
         return None
     if part.staged.size > _MAX_SIGNATURE:
         raise ValueError(f"The signature is larger than {_MAX_SIGNATURE} bytes")
-    body = part.staged.path.read_bytes()
+    with part.staged.open() as file:
+        body = file.read()
     if not body.lstrip().startswith(b"-----BEGIN PGP SIGNATURE-----"):
         raise ValueError("The signature is not in armored form")
     return pack(body)

@@ -66,7 +66,7 @@ class Staging(Protocol):
 
     @property
     def path(self) -> Path:
-        """The growing file, so that followers can read it while it arrives."""
+        """The growing file of one that is followed, so that its readers can read it while it arrives."""
 
     @property
     def written(self) -> int:
@@ -76,7 +76,8 @@ class Staging(Protocol):
 class BlobStore(Protocol):
     """One domain's files.  A key is fresh for every placed file and never reused."""
 
-    def stage(self) -> AbstractAsyncContextManager[Staging]: ...
+    def stage(self, *, followed: bool = True) -> AbstractAsyncContextManager[Staging]:
+        """A place for an arriving file.  One that is not followed has no file until it is too large for memory."""
 
     async def place(self, staged: Staged) -> str:
         """Make it durable under a fresh key that nobody else knows; return the key."""

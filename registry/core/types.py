@@ -7,11 +7,12 @@ A value of these types is already valid: parse at the edge, then stop checking.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 Control = Literal["ALLOW", "BLOCK"]
 OriginType = Literal["INTERNAL", "EXTERNAL"]
@@ -82,11 +83,19 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A file that has arrived whole but is not yet durable.  `path` is a local file that readers may open."""
+    """A file that has arrived whole but is not yet durable: on disk at `path`, or a small one in memory as `body`."""
 
     digests: Digests
     size: int
-    path: Path
+    path: Path | None
+    body: bytes | None = field(default=None, repr=False)
+
+    def open(self) -> BinaryIO:
+        """Its bytes; blocks.  Seekable."""
+        if self.body is not None:
+            return io.BytesIO(self.body)
+        assert self.path is not None
+        return self.path.open("rb")
 
 
 @dataclass(frozen=True, slots=True)

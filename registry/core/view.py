@@ -79,7 +79,7 @@ class RepoView:
 
     def stage(self) -> AbstractAsyncContextManager[Staging]:
         """A place for an arriving file."""
-        return self.services.blobs(self.repository.domain_id).stage()
+        return self.services.blobs(self.repository.domain_id).stage(followed=False)
 
     async def publish(self, draft: Draft) -> Published:
         """Needs the format's publish actions on the package.  All or nothing, durable when it returns.

@@ -1,19 +1,14 @@
-"""What the drivers share: keys, threads, and what a disk's errors mean."""
+"""What the drivers share: keys, and what a disk's errors mean."""
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import re
 import secrets
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
 from registry.core.errors import Unavailable
-
-T = TypeVar("T")
 
 CHUNK = 64 * 1024
 LARGE_CHUNK = 256 * 1024
@@ -52,18 +47,3 @@ def disk_errors() -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise Unavailable("The disk is full.", retry_after=30) from error
         raise Unavailable("The stored files cannot be used now.") from error
-
-
-async def acquired(executor: Executor, acquire: Callable[[], T], release: Callable[[T], object]) -> T:
-    """Acquire something in a thread.  If the caller is cancelled meanwhile, it is released as soon as it is there."""
-    future = executor.submit(acquire)
-    try:
-        return await asyncio.shield(asyncio.wrap_future(future))
-    except asyncio.CancelledError:
-
-        def undo(future: Future[T]) -> None:
-            if not future.cancelled() and future.exception() is None:
-                release(future.result())
-
-        future.add_done_callback(undo)
-        raise

@@ -1,29 +1,31 @@
 """Files in a directory: `ROOT/DOMAIN/AA/SHA256.NONCE`, and `ROOT/staging/RUN/...` while they arrive.
 
-All of ROOT lies on one file system, so that placing is a link, not a copy: a body is written once.
+All of ROOT lies on one file system, so that placing is a link, not a copy; a small body comes in memory and is written
+where it stays.  Either way it is written once.
 A run holds a lock on its own staging directory; what was left by a run that holds none is removed at the next start.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import fcntl
 import os
 import secrets
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from registry.core.clock import SystemClock
 from registry.core.errors import Unavailable
 from registry.core.ports import Clock
+from registry.core.threads import Threads
 from registry.core.types import BlobStat, Staged
-from storage.blobs.base import acquired, chunk_size, disk_errors, fresh_key, is_key, lost
-from storage.blobs.staging import StagingFile, staging
+from storage.blobs.base import chunk_size, disk_errors, fresh_key, is_key, lost
+from storage.blobs.staging import Stage
 
 T = TypeVar("T")
 
@@ -37,13 +39,14 @@ class FileBlobs:
     def __init__(self, root: Path, clock: Clock | None = None) -> None:
         self.root = root
         self.clock = clock or SystemClock()
-        self.executor = ThreadPoolExecutor(THREADS, thread_name_prefix="blobs")
+        self.threads = Threads(THREADS, "blobs")
         self.staging_directory = root / _STAGING / secrets.token_hex(8)
         self._lock: int | None = None
+        self._ready: set[int] = set()
 
     async def open(self) -> None:
         """Make the directories and remove what dead runs left.  Raises Unavailable."""
-        await asyncio.get_running_loop().run_in_executor(self.executor, self._open)
+        await self.threads.run(self._open)
 
     async def close(self) -> None:
         """Give up the staging directory.  Nothing is staged any more."""
@@ -59,7 +62,20 @@ class FileBlobs:
             with disk_errors():
                 return sorted(int(entry.name) for entry in self.root.iterdir() if entry.name.isdigit())
 
-        return await asyncio.get_running_loop().run_in_executor(self.executor, look)
+        return await self.threads.run(look)
+
+    def prepare(self, domain_id: int, *, again: bool = False) -> None:
+        """Make a domain's directories, all 256 at once, and make them durable; once in each process."""
+        if domain_id in self._ready and not again:
+            return
+        with disk_errors():
+            root = self.root / str(domain_id)
+            root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for shard in range(256):
+                (root / f"{shard:02x}").mkdir(exist_ok=True, mode=0o700)
+            _fsync(root)
+            _fsync(self.root)
+        self._ready.add(domain_id)
 
     def _open(self) -> None:
         with disk_errors():
@@ -73,7 +89,7 @@ class FileBlobs:
                 fcntl.flock(self._lock, fcntl.LOCK_EX)
 
     def _close(self) -> None:
-        self.executor.shutdown()
+        self.threads.close()
         if self._lock is None:
             return
         shutil.rmtree(self.staging_directory, ignore_errors=True)
@@ -87,10 +103,11 @@ class DomainFiles:
 
     def __init__(self, all_files: FileBlobs, domain_id: int) -> None:
         self._files = all_files
+        self._domain_id = domain_id
         self._root = all_files.root / str(domain_id)
 
-    def stage(self) -> AbstractAsyncContextManager[StagingFile]:
-        return staging(self._files.staging_directory, self._files.executor)
+    def stage(self, *, followed: bool = True) -> Stage:
+        return Stage(self._files.staging_directory, self._files.threads, followed=followed)
 
     async def place(self, staged: Staged) -> str:
         key = fresh_key(staged.digests.sha256)
@@ -105,7 +122,7 @@ class DomainFiles:
         path = self.path(key)
         if path is None:
             raise lost(key)
-        opened = await acquired(self._files.executor, lambda: _open_whole(path, key, end), _close)
+        opened = await self._files.threads.run(_open_whole, path, key, end, undo=_close)
         descriptor, stop = opened
         try:
             size = chunk_size(stop - start)
@@ -132,25 +149,38 @@ class DomainFiles:
                 yield stat
 
     async def _run(self, work: Callable[..., T], *args: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._files.executor, work, *args)
+        return await self._files.threads.run(work, *args)
 
     def _place(self, staged: Staged, key: str) -> None:
-        """Link under the final name, then make file and names durable; nothing is left when that fails.
+        """Write or link under the final name, then make file and name durable; nothing is left when that fails.
 
         No row names the key yet, so linking before the fsync is safe, and one journal commit then covers both.
         """
-        target = self._root / key
-        made = _directories(target.parent, self._files.root)
+        target = f"{self._root}/{key}"
+        self._files.prepare(self._domain_id)
         try:
             with disk_errors():
-                now = self._files.clock.now() * 1_000_000
-                _link(staged.path, target)
-                os.utime(target, ns=(now, now))
-                for path in (target, target.parent, *made):
-                    _fsync(path)
-        except Unavailable:
-            target.unlink(missing_ok=True)
+                try:
+                    descriptor = _put(staged, target)
+                except FileNotFoundError:  # somebody removed our directories
+                    self._files.prepare(self._domain_id, again=True)
+                    descriptor = _put(staged, target)
+                try:
+                    now = self._files.clock.now() * 1_000_000
+                    os.utime(descriptor, ns=(now, now))
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+                _fsync(f"{self._root}/{key[:2]}")
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(target).unlink()
             raise
+
+
+def _put(staged: Staged, target: str) -> int:
+    """The file under its final name, open; not durable yet."""
+    return _linked(staged, target) if staged.body is None else _written(staged.body, target)
 
 
 def _open_whole(path: Path, key: str, end: int | None) -> tuple[int, int]:
@@ -189,25 +219,30 @@ def _unlink(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _link(source: Path, target: Path) -> None:
+def _written(body: bytes, target: str) -> int:
+    descriptor = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
     try:
-        os.link(source, target)
+        view = memoryview(body)
+        while view:
+            view = view[os.write(descriptor, view) :]
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _linked(staged: Staged, target: str) -> int:
+    assert staged.path is not None
+    try:
+        os.link(staged.path, target)
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS):
             raise
-        shutil.copyfile(source, target)  # a file system without hard links
+        shutil.copyfile(staged.path, target)  # a file system without hard links
+    return os.open(target, os.O_RDWR | os.O_CLOEXEC)
 
 
-def _directories(directory: Path, root: Path) -> list[Path]:
-    """Make the directory and those above it; return what must be made durable for them to last."""
-    if directory.is_dir():
-        return []
-    with disk_errors():
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return [directory.parent, root]
-
-
-def _fsync(path: Path) -> None:
+def _fsync(path: Path | str) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

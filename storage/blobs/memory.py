@@ -6,15 +6,14 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from registry.core.clock import SystemClock
 from registry.core.ports import Clock
+from registry.core.threads import Threads
 from registry.core.types import BlobStat, Staged
 from storage.blobs.base import chunk_size, disk_errors, fresh_key, lost
-from storage.blobs.staging import StagingFile, staging
+from storage.blobs.staging import Stage
 
 
 class MemoryBlobs:
@@ -22,7 +21,7 @@ class MemoryBlobs:
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.clock = clock or SystemClock()
-        self.executor = ThreadPoolExecutor(4, thread_name_prefix="blobs")
+        self.threads = Threads(4, "blobs")
         self.placed: dict[int, dict[str, tuple[bytes, int]]] = {}
         self.staging_directory = Path()
 
@@ -30,7 +29,7 @@ class MemoryBlobs:
         self.staging_directory = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="packyard-"))
 
     async def close(self) -> None:
-        await asyncio.to_thread(self.executor.shutdown)
+        await asyncio.to_thread(self.threads.close)
         await asyncio.to_thread(shutil.rmtree, self.staging_directory)
 
     def of(self, domain_id: int) -> DomainMemory:
@@ -47,13 +46,13 @@ class DomainMemory:
         self._files = all_files
         self._placed = placed
 
-    def stage(self) -> AbstractAsyncContextManager[StagingFile]:
-        return staging(self._files.staging_directory, self._files.executor)
+    def stage(self, *, followed: bool = True) -> Stage:
+        return Stage(self._files.staging_directory, self._files.threads, followed=followed)
 
     async def place(self, staged: Staged) -> str:
         def body() -> bytes:
-            with disk_errors():
-                return staged.path.read_bytes()
+            with disk_errors(), staged.open() as file:
+                return file.read()
 
         key = fresh_key(staged.digests.sha256)
         self._placed[key] = (await asyncio.to_thread(body), self._files.clock.now())

@@ -1,43 +1,45 @@
 """Staging: a file that arrives is hashed four ways and written, in one thread hop per 256 KiB.
 
-Shared by the drivers.  What arrives slowly is written after some milliseconds, so that those who follow the growing
-file are not kept waiting.  While one buffer is hashed and written the next one fills: half a megabyte at most.
+Shared by the drivers.  A file that nobody follows stays in memory while it is smaller than one such buffer; it is
+then written once, to its final place.  What is followed is written after some milliseconds even if it arrives slowly,
+so that its readers are not kept waiting.  While one buffer is hashed and written the next one fills: half a megabyte
+at most.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import secrets
 import threading
-from collections.abc import AsyncIterator
-from concurrent.futures import Executor
-from contextlib import asynccontextmanager
 from pathlib import Path
+from types import TracebackType
 
-from registry.core.types import Digests, Staged
-from storage.blobs.base import acquired, disk_errors
+from registry.core.digests import Hasher, held
+from registry.core.threads import Threads
+from registry.core.types import Staged
+from storage.blobs.base import disk_errors
 
 BUFFER = 256 * 1024
 LINGER = 0.005
 """Seconds after which a buffer that is not full is written too."""
-
-_DIGESTS = ("md5", "sha1", "sha256", "sha512")
+INLINE = 16 * 1024
+"""Up to here a body is hashed in the loop: that takes as long as asking a thread to."""
 
 
 class StagingFile:
-    """`ports.Staging` over a local file.  One writer, and any number of readers of `path` up to `written`."""
+    """`ports.Staging`.  One writer, and any number of readers of `path` up to `written`."""
 
-    def __init__(self, path: Path, descriptor: int, executor: Executor) -> None:
-        self._path = path
-        self._descriptor = descriptor
-        self._executor = executor
+    def __init__(self, directory: Path, threads: Threads, opened: tuple[Path, int] | None) -> None:
+        self._directory = directory
+        self._threads = threads
+        self._opened = opened
+        self._followed = opened is not None
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray()
         self._written = 0
         self._staged: Staged | None = None
-        self._hashes = [hashlib.new(name, usedforsecurity=False) for name in _DIGESTS]
+        self._hasher: Hasher | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Future[None] | None = None
         self._failure: BaseException | None = None
@@ -46,7 +48,9 @@ class StagingFile:
 
     @property
     def path(self) -> Path:
-        return self._path
+        if self._opened is None:
+            raise ValueError("This file is still in memory.")
+        return self._opened[0]
 
     @property
     def written(self) -> int:
@@ -60,17 +64,25 @@ class StagingFile:
         if len(self._buffer) >= BUFFER:
             await self._settled()
             self._start()
-        elif self._timer is None:
+        elif self._followed and self._timer is None:
             self._timer = self._loop.call_later(LINGER, self._start)
 
     async def done(self) -> Staged:
         if self._staged is None:
             await self._settled()
-            self._start()
-            await self._settled()
-            digests = Digests(*[digest.hexdigest() for digest in self._hashes])
-            self._staged = Staged(digests, self._written, self._path)
+            self._staged = await (self._in_memory() if self._opened is None else self._on_disk())
         return self._staged
+
+    async def _in_memory(self) -> Staged:
+        body = bytes(self._buffer)
+        self._buffer.clear()
+        return held(body) if len(body) <= INLINE else await self._threads.run(held, body)
+
+    async def _on_disk(self) -> Staged:
+        self._start()
+        await self._settled()
+        assert self._opened is not None
+        return Staged((self._hasher or Hasher()).digests(), self._written, self._opened[0])
 
     def _start(self) -> None:
         """Send the buffer to a thread, unless the one before is still there."""
@@ -80,7 +92,7 @@ class StagingFile:
         if self._flushing is not None or self._closed or not self._buffer:
             return
         full, self._buffer = self._buffer, bytearray()
-        self._flushing = self._loop.run_in_executor(self._executor, self._take, full)
+        self._flushing = self._threads.run(self._take, full)
         self._flushing.add_done_callback(lambda future: self._flushed(future, len(full)))
 
     def _flushed(self, future: asyncio.Future[None], size: int) -> None:
@@ -92,7 +104,7 @@ class StagingFile:
             self._failure = failure
             return
         self._written += size
-        if self._buffer and self._timer is None and not self._closed:
+        if self._buffer and self._followed and self._timer is None and not self._closed:
             self._timer = self._loop.call_later(LINGER, self._start)
 
     async def _settled(self) -> None:
@@ -106,44 +118,62 @@ class StagingFile:
         with self._lock, disk_errors():
             if self._closed:
                 return
+            if self._opened is None:
+                self._opened = create(self._directory)
+            if self._hasher is None:
+                self._hasher = Hasher()
             view = memoryview(data)
-            for digest in self._hashes:
-                digest.update(view)
+            self._hasher.update(view)
             while view:
-                view = view[os.write(self._descriptor, view) :]
+                view = view[os.write(self._opened[1], view) :]
 
-    def stop(self) -> None:
-        """Take nothing more; in the loop, before `discard`."""
+    async def end(self) -> None:
+        """Take nothing more and leave no file.  What was placed has a name of its own."""
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._opened is not None or self._flushing is not None:
+            await asyncio.shield(self._threads.run(self._discard))
 
-    def discard(self) -> None:
-        """Close and remove the file; in a thread.  What was placed has a name of its own."""
-        self._closed = True
+    def _discard(self) -> None:
         with self._lock:
-            os.close(self._descriptor)
-        self._path.unlink(missing_ok=True)
+            opened, self._opened = self._opened, None
+            if opened is not None:
+                remove(opened)
 
 
-@asynccontextmanager
-async def staging(directory: Path, executor: Executor) -> AsyncIterator[StagingFile]:
-    """A new file, gone when the context ends, however it ends.  Raises Unavailable when the disk is full."""
+class Stage:
+    """A new staged file, gone when the context ends, however it ends.  Raises Unavailable when the disk is full."""
 
-    def create() -> tuple[Path, int]:
-        path = directory / secrets.token_hex(12)
-        with disk_errors():
-            return path, os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    __slots__ = ("_directory", "_file", "_followed", "_threads")
 
-    def release(opened: tuple[Path, int]) -> None:
-        os.close(opened[1])
-        opened[0].unlink(missing_ok=True)
+    def __init__(self, directory: Path, threads: Threads, *, followed: bool) -> None:
+        self._directory = directory
+        self._threads = threads
+        self._followed = followed
 
-    path, descriptor = await acquired(executor, create, release)
-    file = StagingFile(path, descriptor, executor)
-    try:
-        yield file
-    finally:
-        file.stop()
-        await asyncio.shield(file._loop.run_in_executor(executor, file.discard))
+    async def __aenter__(self) -> StagingFile:
+        opened = None
+        if self._followed:
+            opened = await self._threads.run(create, self._directory, undo=remove)
+        self._file = StagingFile(self._directory, self._threads, opened)
+        return self._file
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._file.end()
+
+
+def create(directory: Path) -> tuple[Path, int]:
+    """A new file; blocks."""
+    path = directory / secrets.token_hex(12)
+    with disk_errors():
+        return path, os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+
+
+def remove(opened: tuple[Path, int]) -> None:
+    """Close and remove it; blocks."""
+    os.close(opened[1])
+    opened[0].unlink(missing_ok=True)

@@ -60,6 +60,36 @@ async def test_a_staged_file_has_its_size_and_four_digests(root):
         assert getattr(staged.digests, name) == hashlib.new(name, body).hexdigest()
 
 
+@pytest.mark.parametrize("size", [0, 1, 20_000, 256 * 1024 - 1, 256 * 1024, LARGE])
+async def test_what_nobody_follows_is_stored_all_the_same(root, size):
+    files, body = root.of(1), pattern(size)
+
+    async with files.stage(followed=False) as staging:
+        for start in range(0, len(body), 100_000):
+            await staging.write(body[start : start + 100_000])
+        staged = await staging.done()
+        with await asyncio.to_thread(staged.open) as file:
+            assert await asyncio.to_thread(file.read) == body
+        first, second = await files.place(staged), await files.place(staged)
+
+    assert staged.size == size
+    for name in ("md5", "sha1", "sha256", "sha512"):
+        assert getattr(staged.digests, name) == hashlib.new(name, body).hexdigest()
+    assert first != second
+    assert await content(files, first) == await content(files, second) == body
+
+
+async def test_what_nobody_follows_and_nobody_places_leaves_no_trace(root):
+    files = root.of(1)
+
+    with pytest.raises(KeyError):
+        async with files.stage(followed=False) as staging:
+            await staging.write(pattern(LARGE))
+            raise KeyError("the client went away")
+
+    assert await keys(files) == set()
+
+
 async def test_done_may_be_asked_twice(root):
     async with root.of(1).stage() as staging:
         await staging.write(b"x")

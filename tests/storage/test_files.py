@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shutil
 
 import pytest
 
@@ -44,8 +45,31 @@ async def test_file_and_names_are_made_durable_before_placing_ends(files, monkey
     key = await put(files.of(7), b"body")
     path = files.of(7).path(key)
 
-    assert synced[0] == str(path)
-    assert {str(path.parent), str(path.parent.parent), str(files.root)} <= set(synced)
+    assert {str(path), str(path.parent), str(path.parent.parent), str(files.root)} <= set(synced)
+    assert synced[-2:] == [str(path), str(path.parent)]
+
+
+async def test_a_small_body_is_written_once_and_only_where_it_stays(files, monkeypatch):
+    written = []
+    real = os.write
+
+    def write(descriptor, data):
+        written.append((os.readlink(f"/proc/self/fd/{descriptor}"), len(data)))
+        return real(descriptor, data)
+
+    monkeypatch.setattr(os, "write", write)
+    async with files.of(1).stage(followed=False) as staging:
+        await staging.write(pattern(10_000))
+        key = await files.of(1).place(await staging.done())
+
+    assert [entry for entry in written if entry[1] > 1] == [(str(files.of(1).path(key)), 10_000)]
+
+
+async def test_directories_that_were_removed_are_made_again(files):
+    await put(files.of(1), b"first")
+    await asyncio.to_thread(shutil.rmtree, files.root / "1")
+
+    assert await content(files.of(1), await put(files.of(1), b"second")) == b"second"
 
 
 async def test_a_body_is_written_once(files, monkeypatch):
@@ -68,15 +92,20 @@ async def test_a_body_is_written_once(files, monkeypatch):
     assert sum(size for size in written if size > 1) == 1_000_000
 
 
-@pytest.mark.parametrize("where", ["write", "link", "fsync"])
-async def test_a_full_disk_is_unavailable_and_leaves_nothing(files, monkeypatch, where):
+@pytest.mark.parametrize(
+    ("where", "followed"),
+    [("write", True), ("link", True), ("fsync", True), ("write", False), ("utime", False), ("fsync", False)],
+)
+async def test_a_full_disk_is_unavailable_and_leaves_nothing(files, monkeypatch, where, followed):
     def full(*args, **kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(os, where, full)
         with pytest.raises(Unavailable, match="full"):
-            await put(files.of(1), b"body")
+            async with files.of(1).stage(followed=followed) as staging:
+                await staging.write(b"body")
+                await files.of(1).place(await staging.done())
 
     assert await keys(files.of(1)) == set()
     assert await asyncio.to_thread(lambda: list(files.staging_directory.iterdir())) == []

@@ -57,7 +57,7 @@ async def publish_package_version(call: Call, p: Params) -> Result:
     key, name = version_key(call), p["assetName"]
     _check(call, name)
     repository = await call.repository_row()
-    async with call.services.blobs(repository.domain_id).stage() as staging:
+    async with call.services.blobs(repository.domain_id).stage(followed=False) as staging:
         staged = await _receive(call, staging)
         done = await publishing.publish(
             call.services,
