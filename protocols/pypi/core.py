@@ -23,6 +23,11 @@ _DROP = str.maketrans("", "", string.punctuation + string.whitespace)
 _SOURCES = ("source", "repository", "sourcecode", "github")
 _LONG_LICENSE = 120
 _MAX_DESCRIPTION = 8 * 1024**2
+_MAX_HEADER_LINES = 100_000
+_MAX_HEADER_NAMES = 500
+_HEADERS_END = re.compile(rb"(?:\r\n|\r(?!\n)|\n){2}")
+_HEADER = re.compile(rb"(?:\A|[\r\n])([^\s:][^\r\n:]*):")
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 
 # Form fields (the same names as the JSON API's, but for those that repeat) -> raw metadata names.
 _FORM_TEXTS = {
@@ -55,6 +60,7 @@ class Core:
 
 def from_bytes(body: bytes) -> Core:
     """METADATA or PKG-INFO.  Raises ValueError when it names no package or version."""
+    _check_headers(body)
     try:
         raw, unparsed = parse_email(body)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as err:
@@ -65,6 +71,19 @@ def from_bytes(body: bytes) -> Core:
     if not name or not version:
         raise ValueError("The metadata file of the distribution lacks Name or Version")
     return Core(name, version, raw)
+
+
+def _check_headers(body: bytes) -> None:
+    """The parser's time grows with the number of headers times that of different names."""
+    end = _HEADERS_END.search(body)
+    head = body[: end.start()] if end else body
+    names: set[bytes] = set()
+    for found in _HEADER.finditer(head):
+        names.add(found[1].lower())
+        if len(names) > _MAX_HEADER_NAMES:
+            raise ValueError(f"The metadata file has more than {_MAX_HEADER_NAMES} kinds of headers")
+    if sum(1 for _ in _LINE_END.finditer(head)) > _MAX_HEADER_LINES:
+        raise ValueError(f"The metadata file has more than {_MAX_HEADER_LINES} header lines")
 
 
 def _salvaged(said: object, body: bytes) -> str:
@@ -163,7 +182,7 @@ def _dependency(text: str) -> Dependency:
     """One Requires-Dist; the requirement is the specifier (or URL) and the marker."""
     try:
         parsed = Requirement(text)
-    except InvalidRequirement:
+    except (InvalidRequirement, RecursionError):
         loose = _LOOSE.match(text)
         name, rest = (loose[1], loose[2].strip()) if loose else (text.strip(), "")
         return Dependency(None, canonicalize_name(name), "Requires-Dist", rest)
