@@ -13,6 +13,7 @@ import resource
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from types import FrameType
 
@@ -105,6 +106,7 @@ class _Crew:
         self._quick = quick
         self._running: dict[int, bool] = {}
         self._ending = False
+        self._alive = os.pipe()  # nobody writes; the reading end tells when the last writing one is closed
 
     def run(self) -> int:
         before = {each: signal.signal(each, self._end) for each in (signal.SIGINT, signal.SIGTERM)}
@@ -124,6 +126,9 @@ class _Crew:
         child = os.fork()
         if child == 0:
             os.close(reader)
+            os.close(self._alive[1])
+            os.setpgrp()  # a Ctrl-C is for the first process, which passes it on once
+            threading.Thread(target=self._orphaned, name="orphaned", daemon=True).start()
             os._exit(self._child(writer, first))
         os.close(writer)
         self._running[child] = False
@@ -142,6 +147,11 @@ class _Crew:
         except (OSError, ConfigError) as err:
             print(f"packyard: {err}", file=sys.stderr, flush=True)
             return 1
+
+    def _orphaned(self) -> None:
+        """End with the first process, however that ends."""
+        os.read(self._alive[0], 1)
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _watch(self) -> int:
         """Until all have ended.  One that dies is replaced, unless it never came to answer."""

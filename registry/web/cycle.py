@@ -29,6 +29,11 @@ class Cycle(RequestResponseCycle):
     wait for the client.
     """
 
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self._chunks: list[bytes] = []
+        self._waiting = 0
+
     closing: Callable[[], None]
     stalling: Callable[[bool], None]
     _head: bytes = b""
@@ -52,6 +57,27 @@ class Cycle(RequestResponseCycle):
                 self.transport.abort()
         finally:
             self.on_response = _nothing
+
+    def take(self, chunk: bytes) -> int:
+        """A piece of the body has come; returns how much of it waits to be read."""
+        self._chunks.append(chunk)
+        self._waiting += len(chunk)
+        self.message_event.set()
+        return self._waiting
+
+    async def receive(self) -> Any:
+        if self.waiting_for_100_continue and not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.waiting_for_100_continue = False
+        if not self.disconnected and not self.response_complete:
+            self.flow.resume_reading()
+            await self.message_event.wait()
+            self.message_event.clear()
+        if self.disconnected or self.response_complete:
+            return {"type": "http.disconnect"}
+        chunks, self._chunks, self._waiting = self._chunks, [], 0
+        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return {"type": "http.request", "body": body, "more_body": self.more_body}
 
     async def send(self, message: Any) -> None:
         if self.flow.write_paused and not self.disconnected:

@@ -17,7 +17,7 @@ from registry.core.errors import RegistryError
 from registry.web import ranges
 from registry.web.exchange import Hold
 
-ENTRIES = 16_384
+ENTRIES = 8_192
 TRUSTED = 1.0
 """Seconds for which an entry is given without asking again, at the same epoch."""
 

@@ -54,8 +54,8 @@ class Http1(HttpToolsProtocol):
         self.seen = (self.since, 0)
         self.active: Cycle | None = None
         self._head_bytes = 0
-        self._answered = False
-        self._again = False
+        self._chunk = 0
+        self._skip = False
         self._peer = ""
 
     # --- the connection ----------------------------------------------------------------------
@@ -86,6 +86,7 @@ class Http1(HttpToolsProtocol):
         if self.phase is Phase.IDLE:
             self.phase = Phase.HEAD
             self.since = self.loop.time()
+        self._chunk = len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -159,16 +160,15 @@ class Http1(HttpToolsProtocol):
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
-        self._answered = False
-        self._again = False
+        self._skip = False
         self._head_bytes = 0
         if self.phase is not Phase.BUSY:
             self.phase = Phase.HEAD
 
     def on_headers_complete(self) -> None:
         parser = self.parser
-        if parser.should_upgrade():
-            self._again = True
+        if parser.should_upgrade() or self.phase is Phase.LINGER or self._too_large():
+            self._skip = True
             return
         method = parser.get_method()
         version = parser.get_http_version()
@@ -188,9 +188,21 @@ class Http1(HttpToolsProtocol):
         self.seen = (self.loop.time(), 0)
         scope = self._scope(method.decode("ascii"), version)
         if scope is None:
+            self._skip = True
             return
         scope["packyard.hot"] = key
         self._begin(scope, keep_alive, idle)
+
+    def _too_large(self) -> bool:
+        """Refuse a head that came in one piece and is larger than it may be."""
+        limit = self.limits.header_bytes
+        if self._head_bytes + self._chunk <= limit:
+            return False
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size <= limit:
+            return False
+        self.refuse(431, "The request's head is too large")
+        return True
 
     def _scope(self, method: str, version: str) -> dict[str, Any] | None:
         try:
@@ -223,7 +235,7 @@ class Http1(HttpToolsProtocol):
         limit = self.limit_concurrency
         crowded = limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit)
         cycle = Cycle(
-            scope=scope,  # type: ignore[arg-type]
+            scope=scope,
             transport=self.transport,
             flow=self.flow,
             logger=self.logger,
@@ -259,20 +271,18 @@ class Http1(HttpToolsProtocol):
             self.transport.close()
 
     def on_body(self, body: bytes) -> None:
-        if self._again:
+        if self._skip:
             return
-        cycle = self.cycle
+        cycle = cast(Cycle, self.cycle)
         if cycle.response_complete or cycle.disconnected:
             self._discard(len(body))
             return
         self.body_bytes += len(body)
-        cycle.body += body
-        if len(cycle.body) > HIGH_WATER_LIMIT:
+        if cycle.take(body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
-        cycle.message_event.set()
 
     def on_message_complete(self) -> None:
-        if self._answered or self._again:
+        if self._skip:
             return
         cycle = self.cycle
         cycle.more_body = False
@@ -317,7 +327,7 @@ class Http1(HttpToolsProtocol):
             self.transport.write(b"".join((lines, ending, body)))
         else:
             self.transport.writelines((lines + ending, body))
-        self._answered = True
+        self._skip = True
         self.phase = Phase.IDLE
         self.since = self.loop.time()
         self.server_state.total_requests += 1

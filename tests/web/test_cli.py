@@ -216,6 +216,19 @@ def test_a_process_that_dies_is_replaced(run: Run) -> None:
     assert process.wait(30) == 0
 
 
+def test_no_process_outlives_the_first(run: Run) -> None:
+    process = run("--workers", "2")
+    address(process)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    _until(lambda: len(children.read_text().split()) == 2)
+    both = children.read_text().split()
+
+    process.kill()
+    process.wait(20)
+
+    _until(lambda: not any(Path(f"/proc/{each}").exists() for each in both))
+
+
 def test_migrate_sweep_and_check_work_on_a_data_directory(tmp_path: Path) -> None:
     data = str(tmp_path / "data")
 

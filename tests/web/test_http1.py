@@ -192,6 +192,35 @@ def test_a_head_that_is_too_large_is_refused(shared: Server, dial: Dial) -> None
     assert connection.answer().status == 431
 
 
+def test_a_head_that_is_too_large_is_refused_in_one_piece_too(shared: Server, dial: Dial) -> None:
+    connection = dial(shared)
+
+    connection.send(connection.head("GET", "/healthz", "X-Much: " + "y" * 70_000) + connection.head("GET", "/healthz"))
+
+    assert connection.answer().status == 431
+    assert connection.ended()
+
+
+def test_an_address_that_is_none_is_refused_with_its_body(shared: Server, dial: Dial) -> None:
+    connection = dial(shared)
+
+    connection.send(connection.head("PUT", "http://[/x", "Content-Length: 5") + b"hello")
+
+    assert connection.answer().status == 400
+    assert connection.ended()
+
+
+def test_a_large_body_in_small_pieces_arrives_whole(shared: Server, dial: Dial) -> None:
+    path, body = f"{ROOT}many/pieces/1/a.bin", os.urandom(3_000_000)
+    connection = dial(shared)
+
+    connection.send(connection.head("PUT", path, "Transfer-Encoding: chunked"))
+    connection.send(chunked(*(body[start : start + 4321] for start in range(0, len(body), 4321))))
+
+    assert connection.answer().status == 201
+    assert stored(shared, path) == body
+
+
 def test_a_head_that_does_not_come_to_an_end_is_cut_off(impatient: Server, dial: Dial) -> None:
     connection = dial(impatient)
 
