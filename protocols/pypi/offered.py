@@ -24,6 +24,8 @@ MAX_FILES = 200_000
 _HEX = re.compile(r"[0-9a-f]+\Z")
 _LENGTHS = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
 _MAX_REASON = 1000
+_LATEST_TIME = 253_402_300_799_000
+_MAX_SIZE = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def _json_offer(raw: msgspec.Raw, url: str) -> Offer | None:
         gpg_sig=file.gpg_sig,
         provenance=provenance or None,
     )
-    size = file.size if file.size is not None and file.size >= 0 else None
+    size = file.size if file.size is not None and 0 <= file.size <= _MAX_SIZE else None
     return Offer(file.filename, address, _hashes(file.hashes), facts, size, _time(file.upload_time))
 
 
@@ -151,9 +153,11 @@ def _time(text: str | None) -> int | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+        stamp = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
     except (ValueError, OverflowError):
         return None
+    # A zone can lead out of the years that we can write.
+    return stamp if 0 <= stamp <= _LATEST_TIME else None
 
 
 # --- HTML --------------------------------------------------------------------------------------

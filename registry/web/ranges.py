@@ -8,7 +8,7 @@ from email.utils import formatdate, parsedate_to_datetime
 MANY = 32
 """More ranges than this are answered with the whole file."""
 
-_RANGE = re.compile(r"([0-9]*)-([0-9]*)")
+_RANGE = re.compile(r"([0-9]{0,19})-([0-9]{0,19})")
 
 
 def matches(header: str, etag: str) -> bool:

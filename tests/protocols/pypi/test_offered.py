@@ -318,3 +318,11 @@ def test_parse_after_render_is_the_identity(files: list[tuple[str, int | None, F
             assert found[name].url.startswith(URL)
             if parse is from_json:
                 assert (found[name].size, found[name].uploaded) == (size, 1767225600123)
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1969-12-31T00:00:00Z"])
+def test_a_time_that_cannot_be_written_counts_as_none(time: str) -> None:
+    file = {"filename": "a-1.tar.gz", "url": "x", "upload-time": time, "size": 10**30}
+    page = from_json(json.dumps({"files": [file]}).encode(), "http://host/simple/a/", "a")
+
+    assert (page.offers[0].uploaded, page.offers[0].size) == (None, None)
