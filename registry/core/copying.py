@@ -52,6 +52,9 @@ async def copy(services: Services, request: CopyRequest) -> Outcome:
         raise Validation("The source and destination repositories must be in the same domain")
     asked = tuple(dict.fromkeys(request.versions or request.revisions))
     holders = await _holders(services, request, asked)
+    if request.include_from_upstream and not holders and await _offered(services, request):
+        failed = {version: not_found(version) for version in asked}
+        return refused(asked, failed, _SKIPPED)
     return await services.store.write(lambda tx: _copy(tx, request, asked, holders, services.clock.now()))
 
 
@@ -67,6 +70,12 @@ async def _holders(services: Services, request: CopyRequest, asked: Sequence[str
             if found is not None:
                 holders[version] = found
     return holders
+
+
+async def _offered(services: Services, request: CopyRequest) -> bool:
+    """Is the package known upstream, though not in these versions?"""
+    listing = await services.resolver.listing(request.source, request.package)
+    return bool(listing.versions or listing.unlisted)
 
 
 async def _copy(
