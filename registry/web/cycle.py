@@ -52,7 +52,7 @@ class Cycle(RequestResponseCycle):
             else:
                 await self.send_500_response()
         else:
-            if not self.response_complete and not self.disconnected:
+            if not self.response_complete and not self.disconnected and not self.transport.is_closing():
                 log.error("The application ended without a whole answer")
                 self.transport.abort()
         finally:
