@@ -15,7 +15,9 @@ from registry.core.types import Listing, Stamp
 from registry.web.cache import ByteCache
 
 LARGE = 200
-"""Versions from which rendering leaves the loop."""
+"""Versions and files from which rendering leaves the loop."""
+SMALL = 16_384
+"""Bytes up to which compressing stays in the loop."""
 COMPRESS_FROM = 1024
 
 
@@ -67,12 +69,12 @@ class Indexes:
         self, key: Hashable, listing: Callable[[], Awaitable[Listing]], render: Callable[[Listing], bytes]
     ) -> Rendered:
         found = await listing()
-        if len(found.versions) + len(found.unlisted) >= LARGE:
-            made = await asyncio.to_thread(_build, found, render)
+        if _weight(found) >= LARGE:
+            body, packed = await asyncio.to_thread(_both, found, render)
         else:
-            made = _build(found, render)
-            if len(made.body) >= COMPRESS_FROM:
-                made = Rendered(made.body, await _compressed(made.body), found.stamp)
+            body = render(found)
+            packed = _gzip(body) if len(body) < SMALL else await asyncio.to_thread(_gzip, body)
+        made = Rendered(body, packed, found.stamp)
         self.cache.put(key, made)
         return made
 
@@ -82,18 +84,19 @@ class Indexes:
             done.exception()  # seen by whoever still waits
 
 
-def _build(listing: Listing, render: Callable[[Listing], bytes]) -> Rendered:
+def _weight(listing: Listing) -> int:
+    return sum(1 + len(version.files) for version in (*listing.versions, *listing.unlisted))
+
+
+def _both(listing: Listing, render: Callable[[Listing], bytes]) -> tuple[bytes, bytes | None]:
     body = render(listing)
-    large = len(listing.versions) + len(listing.unlisted) >= LARGE
-    return Rendered(body, _gzip(body) if large else None, listing.stamp)
-
-
-async def _compressed(body: bytes) -> bytes | None:
-    return _gzip(body) if len(body) < 16_384 else await asyncio.to_thread(_gzip, body)
+    return body, _gzip(body)
 
 
 def _gzip(body: bytes) -> bytes | None:
     """Without name and time, so that the same index has the same bytes; None where nothing is gained."""
+    if len(body) < COMPRESS_FROM:
+        return None
     deflate = zlib.compressobj(6, zlib.DEFLATED, 31)
     packed = deflate.compress(body) + deflate.flush()
     return packed if len(packed) < len(body) * 0.95 else None

@@ -38,41 +38,39 @@ async def send_file(transport: asyncio.Transport, file: OpenFile, start: int, en
 
     Raises Unavailable where the file ends early.
     """
-    begun = start
     sock: socket.socket = transport.get_extra_info("socket")
     descriptor = os.dup(sock.fileno())
+    begun = warmed = start
     try:
-        while start < end:
-            if transport.is_closing():
-                break
+        while start < end and not transport.is_closing():
             count = min(WINDOW, end - start)
-            await file.warm(start, start + count)
-            sent = await _send(transport, descriptor, file.fd, start, count, writable)
+            if start + count > warmed:
+                warmed = min(end, start + 2 * WINDOW)
+                await file.warm(start, warmed)
+                continue  # the client may have gone meanwhile
+            sent = _send(descriptor, file.fd, start, count)
             if sent is None:
                 break
             start += sent
-            if start < end:
+            if sent < count:
+                await writable(descriptor)
+            elif start < end:
                 await asyncio.sleep(0)
         return start - begun
     finally:
         os.close(descriptor)
 
 
-async def _send(
-    transport: asyncio.Transport, descriptor: int, fd: int, start: int, count: int, writable: Wait
-) -> int | None:
-    """At least one byte of the window; None when the client is gone."""
-    while not transport.is_closing():
-        try:
-            sent = os.sendfile(descriptor, fd, start, count)
-        except BlockingIOError:
-            await writable(descriptor)
-        except (BrokenPipeError, ConnectionError):
-            return None
-        except OSError as err:
-            raise Unavailable("A stored file cannot be sent") from err
-        else:
-            if sent == 0:
-                raise Unavailable("A stored file is shorter than it should be")
-            return sent
-    return None
+def _send(descriptor: int, fd: int, start: int, count: int) -> int | None:
+    """How many bytes went, 0 when the client must take some first; None when it is gone."""
+    try:
+        sent = os.sendfile(descriptor, fd, start, count)
+    except BlockingIOError:
+        return 0
+    except ConnectionError:
+        return None
+    except OSError as err:
+        raise Unavailable("A stored file cannot be sent") from err
+    if sent == 0:
+        raise Unavailable("A stored file is shorter than it should be")
+    return sent
