@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from registry import __version__
 from registry.config import Config, ConfigError, load, override
@@ -46,8 +46,15 @@ def _fail(err: object, status: int) -> int:
     return status
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; --help has the rest."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_fail(f"{message} (see {self.prog} --help)", 2))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="packyard", description="A self-hosted package registry.")
+    parser = _Parser(prog="packyard", description="A self-hosted package registry.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     serve = _command(commands, "serve", _serve, "run the registry until SIGTERM or SIGINT")
     serve.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
