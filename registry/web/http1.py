@@ -4,6 +4,8 @@
   is fed again without the upgrade, followed by what came after it.  Java's client sends `Upgrade: h2c` on plain http.
 - What the hot cache holds is answered right here: no task, no ASGI.
 - Heads are bounded in size and time, bodies must keep coming, answers must be taken (see `registry.web.reaper`).
+  What frames a body (chunk sizes, extensions, trailers) is bounded by what it frames; trailers are not kept.
+- Requests that are sent ahead wait in a short queue, and nothing more is read meanwhile.
 - A request that is answered before its body was read keeps its connection: the rest of the body is thrown away,
   within a bound.  One that waits for `100 Continue` in vain is told to close.
 """
@@ -13,12 +15,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sized
 from typing import Any, cast
 from urllib.parse import unquote
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, service_unavailable
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl, service_unavailable
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
@@ -29,7 +32,22 @@ from registry.web.reaper import Limits, Phase
 
 log = logging.getLogger(__name__)
 
+MOST_WAITING = 500
+"""Requests that may wait on one connection for the answers before them."""
+
 _UPGRADE = frozenset({b"upgrade", b"http2-settings"})
+
+
+class _Flow(FlowControl):
+    """Nothing more is read while requests wait: each answer would let in another piece full of them."""
+
+    def __init__(self, transport: asyncio.Transport, waiting: Sized) -> None:
+        super().__init__(transport)
+        self._waiting = waiting
+
+    def resume_reading(self) -> None:
+        if not self._waiting:
+            super().resume_reading()
 
 
 class Http1(HttpToolsProtocol):
@@ -53,7 +71,9 @@ class Http1(HttpToolsProtocol):
         self.discarded = 0
         self.seen = (self.since, 0)
         self.active: Cycle | None = None
-        self._head_bytes = 0
+        self._in_head = False
+        self._begun = 0
+        self._head_bytes = self._taken = self._framing = 0
         self._chunk = 0
         self._skip = False
         self._peer = ""
@@ -62,6 +82,7 @@ class Http1(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = _Flow(transport, self.pipeline)
         self._peer = self.client[0] if self.client else ""
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -87,17 +108,25 @@ class Http1(HttpToolsProtocol):
             self.phase = Phase.HEAD
             self.since = self.loop.time()
         self._chunk = len(data)
+        waited, begun, taken = self.phase is Phase.HEAD, self._begun, self._taken
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._without_upgrade(data[upgrade.args[0] :])
+            return
         except httptools.HttpParserError:
             self.refuse(400, "Invalid HTTP request")
             return
-        if self.phase is Phase.HEAD:
-            self._head_bytes += len(data)
-            if self._head_bytes > self.limits.header_bytes:
-                self.refuse(431, "The request's head is too large")
+        if self._in_head:
+            # Whatever came before this head in the same piece is not counted.
+            if waited or begun == self._begun:
+                self._head_bytes += len(data)
+                if self._head_bytes > self.limits.header_bytes:
+                    self.refuse(431, "The request's head is too large")
+        elif begun == self._begun:
+            self._framing += len(data) - (self._taken - taken)
+            if self._framing > self.limits.header_bytes + 8 * self._taken:
+                self.refuse(400, "The request's body is nothing but framing")
 
     def _without_upgrade(self, rest: bytes) -> None:
         """Feed the head again as if it asked for no upgrade, then what came behind it."""
@@ -126,6 +155,9 @@ class Http1(HttpToolsProtocol):
             if cycle.response_started:
                 self.transport.abort()
                 return
+        elif cycle is not None and cycle.more_body:
+            self.transport.abort()  # its request has been answered
+            return
         body = message.encode() + b"\n"
         lines = [f"HTTP/1.1 {status} {_PHRASES[status]}\r\n".encode()]
         lines += [b"%s: %s\r\n" % each for each in self.server_state.default_headers]
@@ -141,6 +173,7 @@ class Http1(HttpToolsProtocol):
         self.phase = Phase.LINGER
         self.since = self.loop.time()
         self.discarded = 0
+        self.pipeline.clear()
         self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -161,11 +194,19 @@ class Http1(HttpToolsProtocol):
         self.expect_100_continue = False
         self.headers = []
         self._skip = False
-        self._head_bytes = 0
+        self._in_head = True
+        self._begun += 1
+        self._head_bytes = self._framing = self._taken = 0
         if self.phase is not Phase.BUSY:
             self.phase = Phase.HEAD
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Trailers say nothing that we want to know, and come when the head is in use already."""
+        if self._in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
+        self._in_head = False
         parser = self.parser
         if parser.should_upgrade() or self.phase is Phase.LINGER or self._too_large():
             self._skip = True
@@ -256,6 +297,9 @@ class Http1(HttpToolsProtocol):
         if idle:
             self.active = cycle
             self._start_asgi_task(self.cycle, app)
+        elif len(self.pipeline) >= MOST_WAITING:
+            self._skip = True
+            self.transport.abort()
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, app))
@@ -271,6 +315,7 @@ class Http1(HttpToolsProtocol):
             self.transport.close()
 
     def on_body(self, body: bytes) -> None:
+        self._taken += len(body)
         if self._skip:
             return
         cycle = cast(Cycle, self.cycle)
@@ -295,9 +340,10 @@ class Http1(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing() or self.phase is Phase.LINGER:
             return
+        waiting = self.pipeline.pop() if self.pipeline else None
         self.flow.resume_reading()
-        if self.pipeline:
-            cycle, app = self.pipeline.pop()
+        if waiting is not None:
+            cycle, app = waiting
             self.active = cast(Cycle, cycle)
             self.seen = (self.loop.time(), self.body_bytes)
             self._start_asgi_task(cycle, app)
