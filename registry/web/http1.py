@@ -227,6 +227,10 @@ class Http1(HttpToolsProtocol):
         self.phase = Phase.BUSY
         self.discarded = self.body_bytes = 0
         self.seen = (self.loop.time(), 0)
+        if method != b"GET" and any(n == b"transfer-encoding" and v.lower() != b"chunked" for n, v in self.headers):
+            self._skip = True  # else what a client has compressed would be stored as it came
+            self.refuse(400, "The only Transfer-Encoding here is chunked")
+            return
         scope = self._scope(method.decode("ascii"), version)
         if scope is None:
             self._skip = True

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 
 import pytest
 
-from tests.harness import Server
+from tests.harness import Server, basic
 
 
 @pytest.fixture
@@ -27,3 +28,16 @@ def test_odd_ranges_are_answered(sound: Server, range: str) -> None:
     answer = sound.get(address, token=token, headers={"Range": f"bytes={range}"})
 
     assert (answer.status, answer.body) in {(200, b"0123456789"), (416, b"")}
+
+
+@pytest.mark.parametrize("lines", [["gzip, chunked"], ["gzip", "chunked"], ["deflate, gzip, chunked"]])
+def test_a_body_in_a_transfer_coding_that_we_do_not_undo_is_refused(sound: Server, lines: list[str]) -> None:
+    path = sound.endpoint("generic").split(sound.host)[1] + "names/tool/1.0/file"
+    head = [f"PUT {path} HTTP/1.1", f"Host: {sound.host}", f"Authorization: {basic(sound.token())}"]
+    head += [f"Transfer-Encoding: {line}" for line in lines]
+    with socket.create_connection(("127.0.0.1", sound.port), timeout=10) as raw:
+        raw.sendall("\r\n".join([*head, "", "2", "ab", "0", "", ""]).encode())
+
+        assert raw.recv(4096).startswith(b"HTTP/1.1 400 ")
+
+    assert sound.get(path, token=sound.token()).status == 404
