@@ -173,7 +173,7 @@ class Application:
         tokens = Tokens(secrets.derive("tokens"))
         gate = Gate(services, tokens)
         rooms = Rooms(
-            data=DataPlane(services, self._adapters, gate, self._addresses),
+            data=DataPlane(services, self._adapters, gate, self._addresses, self.config.server.domain_suffix),
             control=ControlPlane(services, secrets=secrets, tokens=tokens, base=self._addresses.base),
             ready=_Ready(services, self.config.data),
             may_measure=_Measuring(services, gate, self.config.metrics.public),

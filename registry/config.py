@@ -29,6 +29,7 @@ class ServerConfig:
     host: str = "127.0.0.1"
     port: int = 8080
     base_url: str = ""
+    domain_suffix: str = ""
     workers: int = 1
     tls_certificate: str = ""
     tls_key: str = ""
@@ -282,6 +283,8 @@ def _check(config: Config) -> None:
         raise ConfigError("server.tls_certificate and server.tls_key must be set together")
     if server.base_url and urlsplit(server.base_url).scheme not in ("http", "https"):
         raise ConfigError(f"server.base_url must be an http or https address, not {server.base_url!r}")
+    if config.quotas.rates:
+        raise ConfigError("quotas.rates: this version limits no request rates; leave it false")
     for name in ("database", "blobs"):
         if getattr(config.storage, name):
             raise ConfigError(f"storage.{name}: this version stores in SQLite and files only; leave it empty")

@@ -489,7 +489,7 @@ class RepositoryFilter:
 
 @dataclass(frozen=True, slots=True)
 class Quotas:
-    """Limits of the guide's chapter "Quotas", adjustable; sizes in bytes."""
+    """Limits of the guide's chapter "Quotas", adjustable; sizes in bytes.  `rates`: the guide's request rates too."""
 
     domains_per_account: int = 10
     repositories_per_domain: int = 1000
@@ -499,3 +499,4 @@ class Quotas:
     asset_bytes: int = 5 * 1024**3
     tags: int = 50
     policy_bytes: int = 20_480
+    rates: bool = False

@@ -44,8 +44,10 @@ class Addresses:
 
     def base(self, scope: Scope) -> str:
         """This server's address without a trailing slash.  Raises Validation for a Host that is none."""
-        if self._base:
-            return self._base
+        return self._base or f"{scope['scheme']}://{self.host(scope)}"
+
+    def host(self, scope: Scope) -> str:
+        """Host and port as the client wrote them.  Raises Validation for a Host that is none."""
         host = scope.get("packyard.host")
         if host is None:
             hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
@@ -57,7 +59,7 @@ class Addresses:
             host = f"{server[0]}:{server[1]}" if server[1] else server[0]
         if not valid_host(host):
             raise Validation("The Host header is not a host")
-        return f"{scope['scheme']}://{host}"
+        return str(host)
 
     def _trusts(self, address: str) -> bool:
         known = self._known.get(address)

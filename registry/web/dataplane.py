@@ -38,6 +38,19 @@ from registry.web.wire import Aborted
 log = logging.getLogger(__name__)
 
 _PLACE = re.compile(r"/([^/]+)/d/([^/]+)-([0-9]{12})/([^/]+)(?:/(.*))?", re.DOTALL)
+_PLACE_BELOW_HOST = re.compile(r"/([^/]+)/([^/]+)(?:/(.*))?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which repository an address means; `root` is the endpoint's path, `rest` the raw path below it."""
+
+    format: str
+    domain: str
+    owner: str
+    repository: str
+    root: str
+    rest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +62,40 @@ class _Format:
 class DataPlane:
     """Every format's adapter behind one address scheme."""
 
-    def __init__(self, services: Services, adapters: Iterable[Adapter], gate: Gate, addresses: Addresses) -> None:
+    def __init__(
+        self, services: Services, adapters: Iterable[Adapter], gate: Gate, addresses: Addresses, suffix: str = ""
+    ) -> None:
+        """`suffix`: hosts `{domain}-{owner}.d.codeartifact.{region}.{suffix}` name a domain too."""
         self._services = services
+        host = rf"([a-z0-9_-]+)-([0-9]{{12}})\.d\.codeartifact\.[a-z0-9-]+\.{re.escape(suffix)}(?::[0-9]+)?"
+        self._host = re.compile(host) if suffix else None
         self._gate = gate
         self._addresses = addresses
         self._formats = {each.info.name: _Format(each, RouteTable(each.routes)) for each in adapters}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
-        """Answer, or raise ResourceNotFound where the path leads to no format."""
-        found = _PLACE.fullmatch(path)
-        format = self._formats.get(found[1]) if found is not None else None
-        if found is None or format is None:
-            raise ResourceNotFound("There is no format at this address")
+    def place(self, scope: Scope, path: str) -> Place | None:
+        """The repository that an address means, or None where the data plane has none."""
+        if self._host is not None:
+            host = self._host.fullmatch(self._addresses.host(scope).lower())
+            below = _PLACE_BELOW_HOST.fullmatch(path) if host is not None else None
+            if host is not None and below is not None and below[1] in self._formats:
+                root = f"/{below[1]}/{below[2]}/"
+                return Place(below[1], host[1], host[2], unquote(below[2]), root, below[3] or "")
+        found = _PLACE.fullmatch(path) if "/d/" in path else None
+        if found is None or found[1] not in self._formats:
+            return None
+        root = f"/{found[1]}/d/{found[2]}-{found[3]}/{found[4]}/"
+        return Place(found[1], unquote(found[2]), found[3], unquote(found[4]), root, found[5] or "")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, place: Place) -> None:
+        """Answer."""
         trip = exchange.of(scope)
-        trip.plane = found[1]
-        domain, owner, repository, rest = unquote(found[2]), found[3], unquote(found[4]), found[5] or ""
-        trip.resource = f"{domain}/{repository}"
-        base = f"{self._addresses.base(scope)}/{found[1]}/d/{found[2]}-{owner}/{found[4]}/"
-        req = Req(Request(scope, receive), scope["method"], {}, rest, base, None, trip.id)
-        visit = _Visit(self._services, self._gate, format, req, trip)
-        await visit.answer(scope, receive, send, domain, owner, repository)
+        trip.plane = place.format
+        trip.resource = f"{place.domain}/{place.repository}"
+        base = self._addresses.base(scope) + place.root
+        req = Req(Request(scope, receive), scope["method"], {}, place.rest, base, None, trip.id)
+        visit = _Visit(self._services, self._gate, self._formats[place.format], req, trip)
+        await visit.answer(scope, receive, send, place.domain, place.owner, place.repository)
 
     def entry(self, trip: Exchange) -> Entry | None:
         """The hot cache's entry for an answer that was just given, if it may be given again."""

@@ -120,8 +120,8 @@ class Front:
         if path.startswith("/v1/"):
             trip.plane = "control"
             await self._rooms.control(scope, receive, send)
-        elif "/d/" in path:
-            await self._rooms.data(scope, receive, send, path)
+        elif (place := self._rooms.data.place(scope, path)) is not None:
+            await self._rooms.data(scope, receive, send, place)
             if trip.hold is not None and trip.hot_key is not None and trip.status in (200, 304):
                 self._keep(trip)
         else:
