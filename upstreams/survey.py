@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from registry.core.origin import hides_external, is_private, may_ingest
 from registry.core.ports import Tx
-from registry.core.types import Hop, PackageKey, PackageRow, Repository, Version, VersionKey
+from registry.core.types import Hop, PackageKey, PackageRow, Repository, Version, VersionFilter, VersionKey
 from upstreams.chain import Chain, Chains, Step
 from upstreams.memory import Memory
 
@@ -115,5 +115,6 @@ class Surveys:
         """Every change to a package counts its `seq` up, so an answer holds for as long as that stands."""
         known = self._private.get((row.id, row.seq))
         if known is None:
-            known = self._private.put((row.id, row.seq), is_private(row, await tx.versions.of((row.id,))))
+            internal = await tx.versions.page(row.id, VersionFilter(origin="INTERNAL"), None, 1)
+            known = self._private.put((row.id, row.seq), is_private(row, internal))
         return known

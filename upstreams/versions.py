@@ -25,7 +25,7 @@ class Versions:
 
     async def reachable(self, repo: Repository, key: VersionKey) -> str | None:
         """Where above this repository the version is."""
-        seen = await self._services.store.read(lambda tx: self._surveys.of_version(tx, repo, key))
+        seen = await self._services.store.glance(lambda tx: self._surveys.of_version(tx, repo, key))
         for step, hop in seen.hops():
             version = seen.held.get(step.id)
             if version is not None and step.parent is not None and seen.shows(step, version):

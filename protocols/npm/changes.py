@@ -16,9 +16,11 @@ from msgspec import Raw
 
 from protocols.npm import jsontext, manifest, names, parse, publish
 from protocols.npm.parse import Document, Received, refusing
+from protocols.npm.scan import Scanner
+from registry.core import threads
 from registry.core.errors import NotSupported, RegistryError, ResourceNotFound, TooLarge, Validation
 from registry.core.ports import Staging
-from registry.core.types import Change, PackageKey, Status
+from registry.core.types import Change, Draft, PackageKey, Status
 from registry.core.view import RepoView
 from registry.web import reply
 from registry.web.adapter import Answer
@@ -31,11 +33,15 @@ _DRAIN = 256 * 1024**2
 async def put(req: Req, view: RepoView) -> Answer:
     """The one route of several commands."""
     package = parse.package(req.path["package"])
-    _check_announced(req)
-    async with AsyncExitStack() as stack:
-        received = await _received(req, view, package, stack)
-        if received.tarball is not None:
-            return await _publish(req, view, package, received)
+    if 0 < _announced(req) <= parse.WHOLE:
+        received, draft = await _whole(req, view, package)
+        if draft is not None:
+            return await _publish(view, draft)
+    else:
+        async with AsyncExitStack() as stack:
+            received = await _received(req, view, package, stack)
+            if received.tarball is not None:
+                return await _publish(view, await threads.run(_draft, received, package, view.caller.name))
     document = received.document
     if document.versions is not None:
         return await deprecate(view, package, document)
@@ -49,12 +55,37 @@ async def put(req: Req, view: RepoView) -> Answer:
 OWNERS = "Owners of a package cannot be changed here: who may publish is decided by permissions policies"
 
 
-def _check_announced(req: Req) -> None:
-    length = req.headers.get("content-length", "")
-    if length.isdigit() and int(length) > parse.MAX_REQUEST:
-        raise TooLarge(f"The request is larger than {parse.MAX_REQUEST} bytes")
+def _announced(req: Req) -> int:
+    """How long the body will be; -1 when the head does not say."""
     if req.headers.get("content-encoding", "identity") != "identity":
         raise Validation("A request body in a content coding is not understood")
+    length = req.headers.get("content-length", "")
+    announced = int(length) if length.isdecimal() else -1
+    if announced > parse.MAX_REQUEST:
+        raise TooLarge(f"The request is larger than {parse.MAX_REQUEST} bytes")
+    return announced
+
+
+async def _whole(req: Req, view: RepoView, package: PackageKey) -> tuple[Received, Draft | None]:
+    """A small request, all that it takes in one thread hop: JSON, base64, digests, the archive, the draft.
+
+    Who may not publish learns that, and not what is wrong with the body.
+    """
+    body = await req.body(parse.WHOLE)
+    scanner = Scanner(parse.MAX_DOCUMENT)
+    publisher = view.caller.name
+    limit = view.services.quotas.asset_bytes
+
+    def work() -> tuple[Received, Draft | None]:
+        received = parse.take(scanner, body, max_tarball=limit)
+        return received, None if received.tarball is None else _draft(received, package, publisher)
+
+    try:
+        return await threads.run(work)
+    except RegistryError:
+        if scanner.tarballs:
+            await view.may_publish(package)
+        raise
 
 
 async def _received(req: Req, view: RepoView, package: PackageKey, stack: AsyncExitStack) -> Received:
@@ -79,10 +110,13 @@ async def _drain(chunks: AsyncIterator[bytes]) -> None:
             return
 
 
-async def _publish(req: Req, view: RepoView, package: PackageKey, received: Received) -> Answer:
-    draft = await asyncio.to_thread(publish.draft, received, package, publisher=view.caller.name)
+def _draft(received: Received, package: PackageKey, publisher: str) -> Draft:
+    return publish.draft(received, package, publisher=publisher)
+
+
+async def _publish(view: RepoView, draft: Draft) -> Answer:
     published = await view.publish(draft)
-    full = names.full_name(package)
+    full = names.full_name(draft.key.package)
     answer = {"ok": True, "success": True, "id": full, "rev": published.version.revision}
     return reply.json(answer, status=201 if published.created else 200)
 

@@ -1,6 +1,7 @@
 """The bodies that clients send, read into values that cannot be wrong.
 
 `receive` takes a PUT apart while it arrives: the tarball goes to a staged file, the rest is a Document.
+`take` does the same with one that has arrived.
 Everything raises Validation (400) or TooLarge (413), and leaves nothing behind.
 """
 
@@ -19,6 +20,7 @@ from msgspec import Raw
 
 from protocols.npm import jsontext, names
 from protocols.npm.scan import Base64, Scanner, TooLong
+from registry.core.digests import held
 from registry.core.errors import TooLarge, Validation
 from registry.core.ports import Staging
 from registry.core.types import PackageKey, Staged
@@ -28,6 +30,8 @@ MAX_REQUEST = 2 * 1024**3
 MAX_DOCUMENT = 64 * 1024**2
 """All but the tarball; `npm deprecate` sends a whole packument back."""
 MAX_SMALL = 1024**2
+WHOLE = 256 * 1024
+"""A request up to here is read whole and taken apart in one go."""
 _PIECE = 256 * 1024
 _INLINE = 256 * 1024
 
@@ -95,7 +99,33 @@ async def receive(
                 await tarball.write(segment)
         text = scanner.done()
     staged = await tarball.done() if tarball else None
-    document = await _document(text)
+    return _received(scanner, await _document(text), staged)
+
+
+def take(scanner: Scanner, body: bytes, *, max_tarball: int) -> Received:
+    """Read a PUT that has arrived; better in a thread.  `scanner.tarballs` then says whether it has a tarball."""
+    with refusing("The request body is not a publish document"):
+        segments = list(_feed(scanner, body))
+        text = scanner.done()
+    staged = None
+    if segments:
+        with refusing():
+            staged = _unpacked(b"".join(segments), max_tarball)
+    with refusing("The request body is not a publish document"):
+        document = jsontext.decode(text, Document)
+    return _received(scanner, document, staged)
+
+
+def _unpacked(text: bytes, limit: int) -> Staged:
+    base64 = Base64()
+    tarball = base64.feed(text)
+    if len(tarball) > limit:
+        raise TooLarge(f"The tarball is larger than {limit} bytes")
+    base64.done()
+    return held(tarball)
+
+
+def _received(scanner: Scanner, document: Document, staged: Staged | None) -> Received:
     if staged is None and scanner.tarballs:
         raise Validation(f"The attachment {scanner.tarballs[0]!r} is empty")
     return Received(document, scanner.tarballs[0] if scanner.tarballs else "", staged)

@@ -6,7 +6,6 @@ was sent is verified.  Reads the staged file, so the blocking part runs in a thr
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Mapping
 
@@ -17,6 +16,7 @@ from protocols.pypi.artifact import Document, read
 from protocols.pypi.core import Core
 from protocols.pypi.names import Filename, canonical, canonical_version, display_version, parse_filename, parse_version
 from protocols.pypi.native import FileFacts, encode, pack, version_native
+from registry.core import threads
 from registry.core.errors import Validation
 from registry.core.types import Digests, Draft, DraftAsset, PackageKey, Staged, VersionKey
 from registry.web.multipart import FilePart, Form, Limits
@@ -44,7 +44,7 @@ async def draft(form: Form) -> Draft:
             raise ValueError(f"{filename!r} is not a .whl, .tar.gz, .zip or .egg file")
         key = package(form)
         named = parse_filename(filename, key.name if key else None)
-        return await asyncio.to_thread(_draft, form, content, named)
+        return await threads.run(_draft, form, content, named)
     except ValueError as err:
         raise Validation(str(err)) from None
 

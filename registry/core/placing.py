@@ -62,12 +62,16 @@ class Claims:
     named: set[str] = field(default_factory=set, compare=False)
 
 
-async def placed(store: Store, blobs: BlobStore, domain_id: int, file: Staged | Blob, *, always: bool = False) -> Claim:
-    """Peek for a row with these bytes and for its file; place ours when either is missing, or when told to.
+async def peek(tx: Tx, domain_id: int, files: Sequence[Staged | Blob]) -> tuple[Blob | None, ...]:
+    """The rows that have the files' bytes, None where there is none; in the order of the files."""
+    return tuple([await tx.blobs.find(domain_id, file.digests.sha256) for file in files])
+
+
+async def _placed(blobs: BlobStore, row: Blob | None, file: Staged | Blob, *, always: bool) -> Claim:
+    """Place ours when the row that was peeked at or its file is missing, or when told to.
 
     Raises ResourceNotFound when a `Blob` is neither stored nor here to be placed.
     """
-    row = await store.glance(lambda tx: tx.blobs.find(domain_id, file.digests.sha256))
     present = row is not None and await blobs.stat(row.key) == row.size
     if row is not None and present and not always:
         return Claim(row, own=False)
@@ -106,15 +110,20 @@ async def storing(
     domain_id: int,
     files: Sequence[Staged | Blob],
     work: Callable[[Tx, Claims], Awaitable[T]],
+    *,
+    peeked: Sequence[Blob | None] | None = None,
 ) -> T:
     """Place what is missing, run the unit of work, drop those of our own files that no row names.
 
+    `peeked` is what `peek` told of these files shortly before; without it this looks for itself.
     Whatever the work raises is raised again, after our own files are gone.  When the outcome is unknown
     (Unavailable, unless it is `undone`; cancellation) they stay: the sweep takes them if no row came to name them.
     """
     always = False
     for _ in range(ATTEMPTS):
-        claims = Claims(domain_id, await _place_each(store, blobs, domain_id, files, always=always))
+        if peeked is None:
+            peeked = await store.glance(lambda tx: peek(tx, domain_id, files))
+        claims = Claims(domain_id, await _place_each(blobs, peeked, files, always=always))
 
         async def unit(tx: Tx, claims: Claims = claims) -> tuple[T, frozenset[str]]:
             mine = replace(claims, named=set())
@@ -125,7 +134,7 @@ async def storing(
             result, named = await store.write(unit)
         except Vanished:
             await _drop_losers(store, blobs, claims)
-            always = True
+            always, peeked = True, None
             continue
         except Unavailable as error:
             if error.undone:
@@ -140,13 +149,13 @@ async def storing(
 
 
 async def _place_each(
-    store: Store, blobs: BlobStore, domain_id: int, files: Sequence[Staged | Blob], *, always: bool
+    blobs: BlobStore, peeked: Sequence[Blob | None], files: Sequence[Staged | Blob], *, always: bool
 ) -> tuple[Claim, ...]:
     claims: dict[str, Claim] = {}
-    for file in files:
+    for file, row in zip(files, peeked, strict=True):
         if file.digests.sha256 not in claims:
-            claims[file.digests.sha256] = await placed(store, blobs, domain_id, file, always=always)
-    return tuple(claims[file.digests.sha256] for file in files)
+            claims[file.digests.sha256] = await _placed(blobs, row, file, always=always)
+    return tuple([claims[file.digests.sha256] for file in files])
 
 
 async def _drop_losers(store: Store, blobs: BlobStore, claims: Claims) -> None:

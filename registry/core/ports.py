@@ -172,8 +172,9 @@ class Packages(Protocol):
 
     async def touch(
         self, repo_id: int, key: PackageKey, *, display: str, publish: Control, upstream: Control, now: int
-    ) -> PackageRow:
-        """Insert with these controls and seq 1, or seq + 1 (controls and display then stay).  Locks the row."""
+    ) -> PackageRow | None:
+        """Insert with these controls and seq 1, or seq + 1 (controls and display then stay).  Locks the row.
+        None when there is no such repository."""
 
     async def bump(self, package_id: int) -> int:
         """seq + 1; locks the row; returns the new seq."""

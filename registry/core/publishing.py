@@ -18,7 +18,7 @@ from typing import Literal
 
 from registry.core import origin, rights
 from registry.core.errors import Conflict, ServiceQuotaExceeded
-from registry.core.placing import Claims, claim_all, storing
+from registry.core.placing import Claims, claim_all, peek, storing
 from registry.core.ports import Tx
 from registry.core.retention import refresh, retain, retain_stored
 from registry.core.services import Services
@@ -69,6 +69,15 @@ class _Job:
     context: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a look told before anything was placed: the package, the version, and rows with the files' bytes."""
+
+    row: PackageRow | None
+    held: Version | None
+    blobs: tuple[Blob | None, ...]
+
+
 class _Same(Exception):
     """The same content is there already; rolls the unit of work back, so that nothing changes."""
 
@@ -92,12 +101,13 @@ async def publish(
     """
     job = _Job(services, repository, info, draft, caller, context)
     _check_sizes(draft, services.quotas)
-    row, held = await services.store.glance(lambda tx: _judge(tx, job))
+    seen = await services.store.glance(lambda tx: _judge(tx, job))
+    held = seen.held
     if held is not None and weigh(held, draft, grows=info.grows).kind == "same":
         return Published(held, created=False)
     if held is None or not _own(held, repository):
         # One that came from elsewhere may still be there: files of two origins are not joined to one version.
-        await _check_upstream(job, row)
+        await _check_upstream(job, seen.row)
     try:
         version = await storing(
             services.store,
@@ -105,6 +115,7 @@ async def publish(
             repository.domain_id,
             [asset.staged for asset in draft.assets],
             lambda tx, claims: _write(tx, claims, job),
+            peeked=seen.blobs,
         )
     except _Same as same:
         return Published(same.version, created=False)
@@ -138,13 +149,14 @@ def weigh(held: Version | None, draft: Draft, *, grows: bool) -> Verdict:
     return Verdict("extend" if fresh or finishing else "same", fresh)
 
 
-async def _judge(tx: Tx, job: _Job) -> tuple[PackageRow | None, Version | None]:
+async def _judge(tx: Tx, job: _Job) -> _Seen:
     """Rights first, then origin controls, then what is here."""
     key = job.draft.key
     await _authorize(tx, job)
     row = await tx.packages.get(job.repository.id, key.package)
     origin.require_publish(job.repository, key.package, row)
-    return row, None if row is None else await tx.versions.get(row.id, key.version)
+    held = None if row is None else await tx.versions.get(row.id, key.version)
+    return _Seen(row, held, await peek(tx, job.repository.domain_id, [asset.staged for asset in job.draft.assets]))
 
 
 async def _authorize(tx: Tx, job: _Job) -> None:

@@ -75,16 +75,16 @@ async def touched(
 
     Raises ResourceNotFound when the repository has gone since it was looked up.
     """
-    if await tx.repositories.by_id(repository.id) is None:
+    publish, upstream = controls
+    row = await tx.packages.touch(
+        repository.id, key, display=display or key.name, publish=publish, upstream=upstream, now=now
+    )
+    if row is None:
         raise ResourceNotFound(
             f"Repository {repository.key.name} does not exist any more",
             resource_id=repository.key.name,
             resource_type="repository",
         )
-    publish, upstream = controls
-    row = await tx.packages.touch(
-        repository.id, key, display=display or key.name, publish=publish, upstream=upstream, now=now
-    )
     return Place(tx, repository, row, now)
 
 

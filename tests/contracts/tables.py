@@ -271,6 +271,16 @@ async def test_a_deleted_repository_leaves_nothing_but_its_blobs_for_the_sweep(s
 # --- packages ----------------------------------------------------------------------------------
 
 
+async def test_touching_a_package_of_a_repository_that_is_gone_tells_so(store):
+    await seed(store)
+    key = make.npm()
+
+    async def work(tx):
+        return await tx.packages.touch(7, key, display="x", publish="ALLOW", upstream="BLOCK", now=NOW)
+
+    assert await store.write(work) is None
+
+
 async def test_touching_a_package_keeps_its_controls_and_grows_its_counter(store):
     _, repo = await seed(store)
 

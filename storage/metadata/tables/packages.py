@@ -47,11 +47,12 @@ class Packages:
 
     async def touch(
         self, repo_id: int, key: PackageKey, *, display: str, publish: Control, upstream: Control, now: int
-    ) -> PackageRow:
+    ) -> PackageRow | None:
         row = await self._sql.row(
             "insert into package (id, repo_id, domain_id, format, namespace, name, display, seq, publish, upstream,"  # noqa: S608
             " configured, created)"
-            " values ($1, $2, (select domain_id from repository where id = $2), $3, $4, $5, $6, 1, $7, $8, 0, $9)"
+            " select $1, id, domain_id, $3, $4, $5, $6, 1, $7, $8, 0, $9"
+            " from repository where id = $2"
             " on conflict (repo_id, format, namespace, name) do update set seq = package.seq + 1"
             f" returning {_COLUMNS}",
             new_id(now),
@@ -64,7 +65,7 @@ class Packages:
             upstream,
             now,
         )
-        return _package(row)
+        return _package(row) if row else None
 
     async def bump(self, package_id: int) -> int:
         row = await self._sql.row("update package set seq = seq + 1 where id = $1 returning seq", package_id)

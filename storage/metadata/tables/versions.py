@@ -176,25 +176,23 @@ class Versions:
         await self._sql.run("delete from version where id = $1", version_id)
 
     async def add_assets(self, version_id: int, assets: Sequence[Asset]) -> None:
-        domain = await self._sql.row(
-            f"select p.domain_id{_FROM} where v.id = $1",
-            version_id,
-        )
-        if not domain:
-            raise ResourceNotFound("The version is not there any more.", resource_type="package-version")
         for asset in assets:
             added = await self._sql.run(
                 "insert into asset (version_id, name, domain_id, sha256, uploaded, native)"
-                " values ($1, $2, $3, $4, $5, $6) on conflict (version_id, name) do nothing",
+                " select v.id, $2, p.domain_id, $3, $4, $5"
+                f"{_FROM} where v.id = $1"
+                " on conflict (version_id, name) do nothing",
                 version_id,
                 asset.name,
-                domain[0],
                 asset.blob.digests.sha256,
                 asset.uploaded,
                 asset.native,
             )
-            if not added:
-                raise Conflict(f"The version has an asset {asset.name} already.", resource_id=asset.name)
+            if added:
+                continue
+            if not await self._sql.row("select 1 from version where id = $1", version_id):
+                raise ResourceNotFound("The version is not there any more.", resource_type="package-version")
+            raise Conflict(f"The version has an asset {asset.name} already.", resource_id=asset.name)
 
     async def drop_assets(self, version_id: int) -> None:
         await self._loosen(version_id)

@@ -28,7 +28,7 @@ class Repo:
         self.token = server.token(domain)
 
     def __call__(self, method: str, path: str, body: Any = None, *, token: str | None = None, **headers: str) -> Answer:
-        sent = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        sent = body if isinstance(body, bytes | Iterator) or body is None else json.dumps(body).encode()
         credentials = {"Authorization": f"Bearer {token or self.token}"} if token != "" else {}
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.server.request(method, self.endpoint + path, body=sent, headers={**credentials, **names})
@@ -219,6 +219,23 @@ def test_a_publish_that_does_not_fit_together_is_refused_and_leaves_nothing(
     assert answer.status == status
     assert set(answer.json()) == {"error"}
     assert repo("GET", "left").status == 404
+    # One whose length is not announced is taken apart while it arrives: the same judgement.
+    streamed = repo("PUT", "left", iter([json.dumps(document).encode()]))
+    assert (streamed.status, streamed.body) == (answer.status, answer.body)
+
+
+def test_a_body_that_comes_in_pieces_is_published_like_one_that_comes_whole(repo: Repo) -> None:
+    first, second = npm.Publish("left").body(), npm.Publish("left", "2.0.0").body()
+
+    assert repo("PUT", "left", iter([first[n : n + 100] for n in range(0, len(first), 100)])).status == 201
+    assert repo("PUT", "left", second).status == 201
+
+    found = repo("GET", "left").json()["versions"]
+    known = [
+        {key: value for key, value in each.items() if key not in ("_id", "version", "dist")} for each in found.values()
+    ]
+    assert known[0] == known[1]
+    assert [found[version]["dist"]["fileCount"] for version in ("1.0.0", "2.0.0")] == [2, 2]
 
 
 @pytest.mark.parametrize(
@@ -408,9 +425,11 @@ def test_a_caller_without_rights_is_told(repo: Repo, aws: Any) -> None:
     )
 
     answer = repo.publish()
+    broken = npm.Publish("left", tgz=b"no archive").body()
 
     assert answer.status == 403
     assert answer.json()["error"]
+    assert repo("PUT", "left", broken).body == repo("PUT", "left", iter([broken])).body == answer.body
 
 
 def test_the_control_plane_sees_what_was_published(repo: Repo, aws: Any) -> None:
