@@ -27,7 +27,11 @@ def put(text: str, section: str, values: Mapping[str, str], *, same: Callable[[s
     else:
         lines[slice(*span)] = _options(lines[slice(*span)], left, same)
     made = "\n".join([*lines, ""])
-    if _document(made) != wanted:
+    try:
+        safe = _document(made) == wanted
+    except Malformed:
+        safe = False
+    if not safe:
         raise Malformed(f"the section {section} is written in a way that cannot be changed safely")
     return made
 

@@ -45,7 +45,9 @@ def _npmrc(path: Path, grant: Grant, scope: str, *, yarn1: bool = False) -> Edit
 
 def _yarnrc(text: str, grant: Grant, scope: str) -> str:
     if scope:
-        text = yaml.put_entry(text, "npmScopes", scope, [("npmRegistryServer", grant.endpoint)])
+        # A scope without the second is published to the registry of all other packages (seen with 4.18).
+        keys = ("npmRegistryServer", "npmPublishRegistry")
+        text = yaml.put_entry(text, "npmScopes", scope, [(key, grant.endpoint) for key in keys])
     else:
         text = yaml.put(text, "npmRegistryServer", grant.endpoint)
     entry: list[tuple[str, str | bool]] = [("npmAuthToken", grant.token), ("npmAlwaysAuth", True)]

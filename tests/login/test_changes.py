@@ -39,6 +39,17 @@ def test_a_file_is_written_for_its_owner_only_whatever_it_was(tmp_path: Path) ->
     assert sorted(path.name for path in tmp_path.iterdir()) == ["old", "sub"]
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_of_another_stays_theirs(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("a")
+    os.chown(path, 12345, 12346)
+
+    _do(Edit(path, lambda text: text + "b"))
+
+    assert (path.stat().st_uid, path.stat().st_gid, _mode(path), path.read_text()) == (12345, 12346, 0o600, "ab")
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_links_are_followed_and_stay(tmp_path: Path, there: bool) -> None:
     real = tmp_path / "dotfiles" / "npmrc"
@@ -89,6 +100,24 @@ def test_one_file_that_cannot_be_written_leaves_all_alone(tmp_path: Path) -> Non
 
     assert good.read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "good"]
+
+
+def test_a_disk_that_takes_no_more_leaves_all_as_it_was(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    small, large = tmp_path / "small", tmp_path / "large"
+    large.write_text("old")
+    plan = changes.plan([Edit(small, lambda _: "new"), Edit(large, lambda _: "new" * 50_000)])
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(LoginError, match="large cannot be written: File too large"):
+            changes.apply(plan)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert [path.name for path in tmp_path.iterdir()] == ["large"]
+    assert large.read_text() == "old"
 
 
 def test_what_is_not_a_file_is_refused(tmp_path: Path) -> None:
@@ -152,6 +181,10 @@ def test_of_a_line_that_goes_only_the_key_is_shown(tmp_path: Path, line: str, sh
 # --- each tool -----------------------------------------------------------------------------------------------
 
 EVERY = pytest.mark.parametrize("tool", TOOLS.values(), ids=TOOLS)
+
+
+_STORE = "credentials/credentials.toml"
+_MAC = "Library/Application Support/pypoetry"
 
 
 def _place(home: Path, **environ: str) -> Place:
@@ -226,6 +259,31 @@ def test_where_a_tool_looks(tmp_path: Path, tool: str, environ: dict[str, str], 
     edits = TOOLS[tool].edits(_place(tmp_path, **absolute), GRANT, "")
 
     assert edits[-1].path == tmp_path / path
+
+
+@pytest.mark.parametrize(
+    ("platform", "environ", "tool", "paths"),
+    [
+        ("darwin", {}, "pip", [".config/pip/pip.conf"]),
+        ("darwin", {}, "poetry", [f"{_MAC}/auth.toml", f"{_MAC}/config.toml"]),
+        ("darwin", {}, "uv", [f".local/share/uv/{_STORE}", ".config/uv/uv.toml"]),
+        ("win32", {"APPDATA": "roaming"}, "pip", ["roaming/pip/pip.ini"]),
+        ("win32", {"APPDATA": "roaming"}, "uv", [f"roaming/uv/data/{_STORE}", "roaming/uv/uv.toml"]),
+        ("linux", {"XDG_CONFIG_HOME": "c", "XDG_DATA_HOME": "d"}, "uv", [f"d/uv/{_STORE}", "c/uv/uv.toml"]),
+    ],
+)
+def test_where_a_tool_looks_on_other_systems(
+    tmp_path: Path, platform: str, environ: dict[str, str], tool: str, paths: list[str]
+) -> None:
+    place = Place(tmp_path, {name: str(tmp_path / value) for name, value in environ.items()}, platform)
+
+    edits = TOOLS[tool].edits(place, GRANT, "")
+
+    assert [edit.path for edit in edits] == [tmp_path / path for path in paths]
+
+
+def test_directories_that_are_not_absolute_are_passed_over(tmp_path: Path) -> None:
+    assert Place(tmp_path, {"XDG_CONFIG_HOME": "relative"}, "linux").config("x") == tmp_path / ".config" / "x"
 
 
 def _after(tool: str, text: str, grant: Grant = GRANT, *, file: int = -1, home: Path = Path("/home/u")) -> str:

@@ -55,7 +55,13 @@ def test_ini_sections_are_added_at_the_end_or_filled() -> None:
 def test_ini_other_spellings_of_an_option_are_replaced() -> None:
     same: Callable[[str], str] = lambda key: key.lower().replace("_", "-")  # noqa: E731
 
-    assert ini.put("[global]\nINDEX_URL: x\n", "global", {"index-url": "y"}, same=same) == "[global]\nindex-url = y\n"
+    text = "[global]\nINDEX_URL: x\nindex-url = z\n"
+    assert ini.put(text, "global", {"index-url": "y"}, same=same) == "[global]\nindex-url = y\n"
+
+
+def test_ini_in_another_form_is_refused() -> None:
+    with pytest.raises(Malformed, match="b is written in a way"):
+        ini.put("[a]\n\n  [b]\nx = 1\n", "b", {"x": "2"})
 
 
 @pytest.mark.parametrize(
@@ -198,6 +204,12 @@ def test_yaml_an_entry_of_the_same_name_is_replaced(old: str) -> None:
     text = f"r:\n  a:\n    x: 1\n{old}  b:\n    y: 2\n"
 
     assert yaml.put_entry(text, "r", "//h/", ENTRY) == f'r:\n  a:\n    x: 1\n  "//h/":\n{BLOCK}  b:\n    y: 2\n'
+
+
+def test_yaml_escapes_that_are_not_of_json_make_another_name() -> None:
+    text = 'r:\n  "\\x2f/h/":\n    a: 1\n'
+
+    assert yaml.put_entry(text, "r", "//h/", ENTRY) == f'{text}  "//h/":\n{BLOCK}'
 
 
 @pytest.mark.parametrize("empty", ["", "r:\n", "r: {}\n", "r: null # c\n"])
