@@ -7,10 +7,10 @@ package needs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from registry.core.errors import Validation
+from registry.core.errors import UpstreamUnavailable, Validation
 from registry.core.origin import defaults
 from registry.core.outcomes import (
     CopyRequest,
@@ -25,7 +25,7 @@ from registry.core.outcomes import (
 )
 from registry.core.ports import Tx
 from registry.core.services import Services
-from registry.core.types import PackageRow, Repository, Status, Version, VersionKey
+from registry.core.types import Origin, PackageRow, Repository, Status, Version, VersionKey
 from registry.core.writing import arriving, insert, touched
 
 _SKIPPED = "Version {} was skipped"
@@ -55,7 +55,8 @@ async def copy(services: Services, request: CopyRequest) -> Outcome:
     if request.include_from_upstream and not holders and await _offered(services, request):
         failed = {version: not_found(version) for version in asked}
         return refused(asked, failed, _SKIPPED)
-    return await services.store.write(lambda tx: _copy(tx, request, asked, holders, services.clock.now()))
+    tags = await _tags_shown(services, request, asked)
+    return await services.store.write(lambda tx: _copy(tx, request, asked, holders, tags, services.clock.now()))
 
 
 async def _holders(services: Services, request: CopyRequest, asked: Sequence[str]) -> dict[str, Repository]:
@@ -78,8 +79,37 @@ async def _offered(services: Services, request: CopyRequest) -> bool:
     return bool(listing.versions or listing.unlisted)
 
 
+async def _tags_shown(services: Services, request: CopyRequest, asked: Sequence[str]) -> Mapping[str, str]:
+    """The tags that clients of the source see: a version that came from elsewhere has its tags there.
+
+    A registry that cannot be asked does not stop a copy of what is stored.
+    """
+    if request.info.tag_latest is None or not await services.store.read(lambda tx: _came(tx, request, asked)):
+        return {}
+    try:
+        return (await services.resolver.listing(request.source, request.package)).tags
+    except UpstreamUnavailable:
+        return {}
+
+
+async def _came(tx: Tx, request: CopyRequest, asked: Sequence[str]) -> bool:
+    """Is any of these versions one that was not published into the source itself?"""
+    if request.include_from_upstream:
+        return True
+    own = Origin("INTERNAL", repository=request.source.key.name)
+    row = await tx.packages.get(request.source.id, request.package)
+    keys = [] if row is None else [canonical(request.info, version) for version in asked]
+    held = [await tx.versions.get(row.id, key) for key in keys if row is not None and key is not None]
+    return any(version is not None and version.origin != own for version in held)
+
+
 async def _copy(
-    tx: Tx, request: CopyRequest, asked: Sequence[str], holders: Mapping[str, Repository], now: int
+    tx: Tx,
+    request: CopyRequest,
+    asked: Sequence[str],
+    holders: Mapping[str, Repository],
+    tags: Mapping[str, str],
+    now: int,
 ) -> Outcome:
     items, failed, same = await _examine(tx, request, asked, holders)
     if failed:
@@ -88,6 +118,7 @@ async def _copy(
     for spelled, item in sorted(items.items()):
         version = await _copy_one(tx, request, item, now)
         done[spelled] = Done(version.revision, version.status)
+    await _copy_tags(tx, request, items.values(), tags)
     return Outcome(done, {})
 
 
@@ -156,9 +187,19 @@ async def _copy_one(tx: Tx, request: CopyRequest, item: _Item, now: int) -> Vers
     )
     if item.replaced is not None:
         await tx.versions.delete(item.replaced.id)
-    version = await insert(place, arriving(item.version, facts), replaced=item.replaced)
-    tags = await tx.packages.tags([item.source.id])
-    for tag, tagged in tags.get(item.source.id, {}).items():
-        if tagged == version.key.version:
-            await tx.packages.set_tag(place.row.id, tag, tagged)
-    return version
+    return await insert(place, arriving(item.version, facts), replaced=item.replaced)
+
+
+async def _copy_tags(tx: Tx, request: CopyRequest, items: Iterable[_Item], shown: Mapping[str, str]) -> None:
+    """Every tag that names a copied version, where it lies or as the source shows it; the latter wins, as in reads."""
+    sources = {item.version.key.version: item.source.id for item in items}
+    row = await tx.packages.get(request.destination.id, request.package)
+    if row is None or not sources:
+        return
+    own = await tx.packages.tags(sorted(set(sources.values())))
+    moved = {
+        tag: version for source, tags in own.items() for tag, version in tags.items() if sources.get(version) == source
+    }
+    moved.update((tag, version) for tag, version in shown.items() if version in sources)
+    for tag, version in moved.items():
+        await tx.packages.set_tag(row.id, tag, version)

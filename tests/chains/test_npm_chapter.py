@@ -48,6 +48,39 @@ def test_copying_leaves_tags_of_other_versions_where_they_are(town: Town) -> Non
     assert town.npm("D").tags("web-helper") == {"latest": "0.9.0", "stable": "1.0.0"}
 
 
+def test_tags_that_come_from_upstream_are_copied_with_their_version_too(town: Town) -> None:
+    """All tags aliasing that version: what `npm dist-tag ls` shows in the source, and the source's own."""
+    package = town.name("web-helper")
+    town.public.publish(package, "1.0.0")
+    town.public.publish(package, "2.0.0-rc.1", tag="next")
+    town.repo("store", connection="public:npmjs")
+    town.repo("S", "store")
+    for name in ("retained", "brought"):
+        town.repo(name)
+    town.npm("S").fetch(package, "2.0.0-rc.1")
+    assert town.npm("S").tags(package) == {"latest": "1.0.0", "next": "2.0.0-rc.1"}
+
+    town.copy(package, "S", "retained", "2.0.0-rc.1")
+    town.copy(package, "S", "brought", "1.0.0", "2.0.0-rc.1", includeFromUpstream=True)
+
+    assert town.npm("retained").tags(package) == {"latest": "2.0.0-rc.1", "next": "2.0.0-rc.1"}  # the only one there
+    assert town.npm("brought").tags(package) == {"latest": "1.0.0", "next": "2.0.0-rc.1"}
+
+
+def test_the_sources_own_tag_is_copied_where_an_upstream_overrides_it(town: Town) -> None:
+    town.repo("U")
+    town.repo("R", "U")
+    town.repo("D")
+    town.npm("R").publish("web-helper", "1.0.0")
+    town.npm("U").publish("web-helper", "1.0.1")
+    town.set_controls("R", "web-helper", "ALLOW", "ALLOW")
+
+    town.copy("web-helper", "R", "D", "1.0.0")
+
+    assert town.npm("D").tags("web-helper") == {"latest": "1.0.0"}
+    assert town.aws.list_package_versions(**town.at("D", "web-helper"))["defaultDisplayVersion"] == "1.0.0"
+
+
 def test_different_tags_of_repository_and_upstream_are_both_received(town: Town) -> None:
     """The first table of "npm tags and upstream repositories"."""
     town.repo("U")

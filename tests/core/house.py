@@ -10,6 +10,7 @@ from pathlib import Path
 
 from registry.core import publishing, repositories
 from registry.core.arns import Arns
+from registry.core.errors import UpstreamUnavailable
 from registry.core.ports import Content, Tx
 from registry.core.publishing import Published
 from registry.core.services import Services
@@ -81,11 +82,15 @@ class Above:
 
     reach: dict[VersionKey, str] = field(default_factory=dict)
     holders: dict[VersionKey, Repository] = field(default_factory=dict)
+    listings: dict[PackageKey, Listing | UpstreamUnavailable] = field(default_factory=dict)
     asked: list[tuple[str, object]] = field(default_factory=list)
 
     async def listing(self, repo: Repository, package: PackageKey) -> Listing:
         self.asked.append(("listing", package))
-        return Listing(package, package.name, (), (), {}, Stamp(1))
+        listing = self.listings.get(package, Listing(package, package.name, (), (), {}, Stamp(1)))
+        if isinstance(listing, UpstreamUnavailable):
+            raise listing
+        return listing
 
     async def stamp(self, repo: Repository, package: PackageKey) -> Stamp:
         self.asked.append(("stamp", package))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from registry.core import packages
-from registry.core.errors import ResourceNotFound, Validation
+from registry.core.errors import ResourceNotFound, UpstreamUnavailable, Validation
 from registry.core.outcomes import CopyRequest, Done, Failed, Outcome, VersionsRequest
-from registry.core.types import Facts, Origin, Repository, Status, VersionKey
+from registry.core.types import Facts, Listed, Origin, Repository, Status, VersionKey
 from tests.core.house import EXTERNAL, GROWING, SINGLE, House, package
 
 
@@ -224,6 +226,39 @@ async def test_what_is_nowhere_upstream_is_not_found(house: House) -> None:
     outcome = await copy(house, source, destination, "1.0.0", include_from_upstream=True)
 
     assert outcome.failed["1.0.0"].code == "NOT_FOUND"
+
+
+async def test_a_package_that_is_known_upstream_but_not_in_this_version(house: House) -> None:
+    source, destination = await pair(house)
+    house.above.listings[package()] = replace(
+        await house.above.listing(source, package()),
+        unlisted=(Listed("2.0.0", "2.0.0", Status.UNLISTED, b"", (), 1, "2"),),
+    )
+
+    outcome = await copy(house, source, destination, "1.0.0", include_from_upstream=True)
+
+    assert outcome == Outcome({}, {"1.0.0": Failed("NOT_FOUND", "Could not find version 1.0.0")})
+
+
+async def test_tags_that_the_source_shows_go_with_a_version_that_came_from_elsewhere(house: House) -> None:
+    source, destination = await pair(house)
+    await house.retain([source])
+    shown = {"latest": "1.0.0", "next": "9.9.9"}
+    house.above.listings[package()] = replace(await house.above.listing(source, package()), tags=shown)
+
+    await copy(house, source, destination, "1.0.0")
+
+    assert await house.tags(destination) == {"latest": "1.0.0"}
+
+
+async def test_a_registry_that_cannot_be_asked_does_not_stop_a_copy_of_what_is_stored(house: House) -> None:
+    source, destination = await pair(house)
+    await house.retain([source])
+    house.above.listings[package()] = UpstreamUnavailable("down")
+
+    outcome = await copy(house, source, destination, "1.0.0")
+
+    assert list(outcome.done) == ["1.0.0"]
 
 
 async def test_a_destination_that_went_meanwhile_is_not_found(house: House) -> None:
