@@ -128,6 +128,8 @@ def _unpacked(text: bytes, limit: int) -> Staged:
 def _received(scanner: Scanner, document: Document, staged: Staged | None) -> Received:
     if staged is None and scanner.tarballs:
         raise Validation(f"The attachment {scanner.tarballs[0]!r} is empty")
+    if scanner.tarballs and scanner.tarballs[0] not in document.attachments:
+        raise Validation("The document has _attachments twice")
     return Received(document, scanner.tarballs[0] if scanner.tarballs else "", staged)
 
 

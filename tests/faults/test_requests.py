@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.harness import Server, basic
+from tests.samples import npm
 
 
 @pytest.fixture
@@ -41,3 +43,26 @@ def test_a_body_in_a_transfer_coding_that_we_do_not_undo_is_refused(sound: Serve
         assert raw.recv(4096).startswith(b"HTTP/1.1 400 ")
 
     assert sound.get(path, token=sound.token()).status == 404
+
+
+@pytest.mark.parametrize("again", [b"{}", b'{"other.tgz":{"length":1}}'])
+def test_a_publish_whose_attachments_come_twice_is_refused(sound: Server, again: bytes) -> None:
+    body = npm.Publish().body()[:-1] + b',"_attachments":' + again + b"}"
+
+    assert sound.request("PUT", sound.endpoint("npm") + "left", body=body, token=sound.token()).status == 400
+
+
+@pytest.mark.parametrize("part", [b"{}", b"[]", b'{"":0}'])
+def test_a_document_of_nothing_but_braces_is_refused_in_time(sound: Server, part: bytes) -> None:
+    body = b'{"x":[' + (part + b",") * (8_000_000 // len(part)) + b"0]}"
+
+    started = time.monotonic()
+    status = sound.request("PUT", sound.endpoint("npm") + "left", body=body, token=sound.token()).status
+
+    assert (status, time.monotonic() - started < 15) == (400, True)
+
+
+def test_a_document_of_nothing_but_keys_is_refused_in_time(sound: Server) -> None:
+    body = b"{" + b'"":0,' * 2_000_000 + b'"":0}'
+
+    assert sound.request("PUT", sound.endpoint("npm") + "left", body=body, token=sound.token()).status == 400
