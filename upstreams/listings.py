@@ -197,8 +197,11 @@ class ExternalListings:
                 answer = await self._read(fetcher, connection, key.package, validators)
             except Broken:
                 answer = await self._read(fetcher, connection, key.package, validators)
-        except UpstreamUnavailable:
-            raise
+        except UpstreamUnavailable as err:
+            if connection.name in err.message:
+                raise
+            # What a format makes of an answer does not know whose it was.
+            raise UpstreamUnavailable(f"{connection.name}: {err.message}", retry_after=err.retry_after) from err
         except TimeoutError:
             raise UpstreamUnavailable(f"The external registry {connection.name} did not answer in time") from None
         except Exception as err:

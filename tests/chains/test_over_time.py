@@ -226,3 +226,22 @@ def test_tags_of_a_retained_package_when_everything_above_is_gone(town: Town) ->
 
     assert shop.versions(package) == ["1.0.0", "2.0.0-rc.1"]
     assert shop.tags(package)["latest"] == "1.0.0"
+
+
+def test_a_registry_that_refuses_our_credentials_is_named(tmp_path: Path) -> None:
+    with Server(tmp_path / "back") as back:
+        back.make("pub", "main")
+        names = {"npm": NPM, "pypi": PYPI}
+        addresses = {name: back.endpoint(format, "main", "pub", token="expired") for format, name in names.items()}
+        with Server(tmp_path / "front", connections=addresses) as front:
+            front.make("dom", *names)
+            for format, name in names.items():
+                front.boto().associate_external_connection(domain="dom", repository=format, externalConnection=name)
+            answers = [Npm(front, "npm")("GET", "far"), Pypi(front, "pypi").page("far")]
+
+    for answer, name in zip(answers, names.values(), strict=True):
+        assert answer.status == 502
+        assert name in answer.text
+        assert "401" in answer.text
+        assert back.host not in answer.text  # nor where it is
+        assert "expired@" not in answer.text
