@@ -541,3 +541,64 @@ def test_tags_of_domains_and_repositories(town: Town) -> None:
     town.aws.delete_repository(domain="dom", repository=my)
     town.repo("my")
     assert shown() == {}
+
+
+# --- Interaction between repository and domain policies -------------------------------------------
+
+
+def deny(*actions: str, **more: Any) -> dict[str, Any]:
+    statement = {"Effect": "Deny", "Principal": "*", "Action": [f"codeartifact:{each}" for each in actions]}
+    return {**statement, **(more or {"Resource": "*"})}
+
+
+def test_all_repositories_but_one_are_protected_from_being_deleted(town: Town) -> None:
+    """Guide, "Protect repositories from being deleted": the three policies, one after the other."""
+    name = town.name("protected")
+    town.front.make(name, "keep", "drop")
+
+    def put(*statements: Mapping[str, Any]) -> None:
+        town.aws.put_domain_permissions_policy(domain=name, policyDocument=document(*statements))
+
+    put({"Sid": "DenyRepositoryDeletion", **deny("DeleteRepository")})
+    for repository in ("keep", "drop"):
+        with pytest.raises(town.aws.exceptions.AccessDeniedException):
+            town.aws.delete_repository(domain=name, repository=repository)
+    put({"Sid": "DenyRepositoryDeletion", **deny("DeleteRepository", NotResource=f"{ARN}:repository/{name}/drop")})
+    with pytest.raises(town.aws.exceptions.AccessDeniedException):
+        town.aws.delete_repository(domain=name, repository="keep")
+    assert town.aws.delete_repository(domain=name, repository="drop")["repository"]["name"] == "drop"
+    put({"Sid": "DenyRepositoryDeletion", **deny("DeleteRepository")})
+    with pytest.raises(town.aws.exceptions.AccessDeniedException):
+        town.aws.delete_repository(domain=name, repository="keep")
+
+
+def test_nobody_locks_himself_out(town: Town) -> None:
+    name = town.name("locked")
+    town.front.make(name, "my")
+    everything = document({"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"})
+    place = {"domain": name, "repository": "my"}
+
+    town.aws.put_repository_permissions_policy(**place, policyDocument=everything)
+    for call in (town.aws.get_repository_permissions_policy, town.aws.delete_repository_permissions_policy):
+        with pytest.raises(town.aws.exceptions.AccessDeniedException):
+            call(**place)
+    # The repository's policy is ignored by the operation that puts it; the domain's is not.
+    town.aws.put_domain_permissions_policy(domain=name, policyDocument=document(deny("PutRepositoryPermissionsPolicy")))
+    with pytest.raises(town.aws.exceptions.AccessDeniedException):
+        town.aws.put_repository_permissions_policy(**place, policyDocument=document(allow("*", Principal="*")))
+    town.aws.put_domain_permissions_policy(domain=name, policyDocument=everything)
+    town.aws.put_domain_permissions_policy(domain=name, policyDocument=document(allow("*", Principal="*")))
+    town.aws.put_repository_permissions_policy(**place, policyDocument=document(allow("*", Principal="*")))
+    assert town.aws.delete_repository_permissions_policy(**place)["policy"]["revision"]
+
+
+def test_account_and_domain_operations_ask_no_policy_below_them(town: Town) -> None:
+    my = town.repo("my")
+    town.aws.put_repository_permissions_policy(
+        domain="dom", repository=my, policyDocument=document(deny("ListRepositories", "ListRepositoriesInDomain"))
+    )
+
+    names = [each["name"] for each in town.aws.list_repositories(repositoryPrefix=my)["repositories"]]
+    within = town.aws.list_repositories_in_domain(domain="dom", repositoryPrefix=my)["repositories"]
+
+    assert names == [each["name"] for each in within] == [my]
