@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from tests.bench import load, packages, servers
+from tests.bench import grow, load, packages, servers
 from tests.bench.processes import Process
 from tests.bench.table import Table
 
@@ -246,23 +246,30 @@ def publishing(scratch: Path, seconds: float) -> Iterator[Table]:
 
 
 def many_packages(scratch: Path, seconds: float) -> Iterator[Table]:
-    table = Table("a repository of many packages, 16 connections", ("packages", "requests/s", "p99 ms"))
-    with servers.packyard(scratch) as pack:
-        base = pack.endpoint("npm")
-        total = 0
-        for goal in (10, 100_000):
-            for start in range(total, goal, 2000):
-                batch = [
-                    packages.npm_publish(path_of(base), f"many-{n}", "1.0.0", 600, pack.bearer)
-                    for n in range(start, min(goal, start + 2000))
-                ]
-                if load.write(pack.process.url, batch, connections=16).failed:
-                    raise RuntimeError("a publish failed")
-            total = goal
+    table = Table(
+        "a repository of many packages, 16 connections",
+        ("packages", "warm packuments/s", "p99 ms", "publishes/s", "p99 ms of a publish"),
+    )
+    for total in (10, 100_000):
+        name = f"packyard-{total}"
+        with servers.packyard(scratch, name) as pack:
+            path = path_of(pack.endpoint("npm"))
+            load.write(pack.process.url, _new(path, "many", 10, pack.bearer), connections=4)
+        grow.packages(scratch / name / "data" / "packyard.db", total)
+        with servers.packyard(scratch, name) as pack:
             headers = {**pack.bearer, "Accept": ABBREVIATED, "Accept-Encoding": "gzip"}
-            ours = measure(pack.process, base + "many-7", headers, 16, seconds)
-            table.add(goal, ours.rate.per_second, ours.rate.p99_ms)
+            reads = [load.Upload("GET", f"{path}many-{n % 10}", headers, b"") for n in range(int(4000 * seconds))]
+            load.write(pack.process.url, reads[:500], connections=16)
+            read = load.write(pack.process.url, reads, connections=16)
+            publish = load.write(pack.process.url, _new(path, "more", 300, pack.bearer), connections=16)
+            if read.failed or publish.failed:
+                raise RuntimeError("a request failed")
+            table.add(total, read.per_second, read.p99_ms, publish.per_second, publish.p99_ms)
     yield table
+
+
+def _new(path: str, stem: str, count: int, headers: Mapping[str, str]) -> list[load.Upload]:
+    return [packages.npm_publish(path, f"{stem}-{n}", "1.0.0", 600, headers) for n in range(count)]
 
 
 def connections(scratch: Path, seconds: float) -> Iterator[Table]:

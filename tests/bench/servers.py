@@ -57,7 +57,7 @@ def packyard(
     """One process on SQLite and files; `upstream` is a token-bearing npm endpoint to stand for the npm registry."""
     port = free_port()
     folder = scratch / name
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     config = folder / "packyard.toml"
     lines = ["[connections]", f'"public:npmjs" = "{upstream}"'] if upstream else []
     config.write_text("\n".join(lines) + "\n")
@@ -68,8 +68,9 @@ def packyard(
     env = {**_KEY, **(settings or {})}
     with process(name, command, f"http://127.0.0.1:{port}", cwd=folder, env=env, ready="/healthz") as running:
         client = _client(running.url)
-        client.create_domain(domain="main")  # type: ignore[attr-defined]
-        client.create_repository(domain="main", repository="bench")  # type: ignore[attr-defined]
+        if not client.list_domains()["domains"]:  # type: ignore[attr-defined]
+            client.create_domain(domain="main")  # type: ignore[attr-defined]
+            client.create_repository(domain="main", repository="bench")  # type: ignore[attr-defined]
         if upstream:
             client.associate_external_connection(  # type: ignore[attr-defined]
                 domain="main", repository="bench", externalConnection="public:npmjs"
