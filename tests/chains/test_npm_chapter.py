@@ -12,9 +12,6 @@ import pytest
 from tests.chains.town import Town, npm_client
 from tests.samples import npm as samples
 
-CLIENTS = [pytest.mark.clients, pytest.mark.slow]
-
-
 # --- npm tag handling -----------------------------------------------------------------------------
 
 
