@@ -602,3 +602,48 @@ def test_account_and_domain_operations_ask_no_policy_below_them(town: Town) -> N
     within = town.aws.list_repositories_in_domain(domain="dom", repositoryPrefix=my)["repositories"]
 
     assert names == [each["name"] for each in within] == [my]
+
+
+def test_another_account_has_a_repository_of_its_own_in_the_domain(town: Town) -> None:
+    """Guide, "Domain policy example": full use of the domain, and no policy on the repository."""
+    name = town.name("joint")
+    town.front.make(name, "store", "theirs")
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    other = new_user(town.front, town.name("partner"), everything, account="123456789012")
+    place = {"domain": name, "domainOwner": "111122223333"}
+    root = {"AWS": "arn:aws:iam::123456789012:root"}
+    basic = [
+        "GetDomainPermissionsPolicy",
+        "ListRepositoriesInDomain",
+        "GetAuthorizationToken",
+        "DescribeDomain",
+        "CreateRepository",
+    ]
+    town.aws.put_domain_permissions_policy(
+        domain=name, policyDocument=document({"Sid": "BasicDomainPolicy", **allow(*basic), "Principal": root})
+    )
+
+    made = other.create_repository(**place, repository="ours")["repository"]
+    token = other.get_authorization_token(**place)["authorizationToken"]
+    endpoint = other.get_repository_endpoint(**place, repository="ours", format="npm")["repositoryEndpoint"]
+    shop = Npm(town.front, "ours", domain=name, token=token)
+
+    assert made["administratorAccount"] == "123456789012"
+    assert made["domainOwner"] == "111122223333"
+    assert made["arn"] == f"{ARN}:repository/{name}/ours"
+    assert endpoint == shop.endpoint
+    assert shop.publish("web").status == 201
+    assert other.list_package_versions(**place, repository="ours", format="npm", package="web")["versions"]
+    mine = [each["name"] for each in other.list_repositories()["repositories"]]
+    within = other.list_repositories_in_domain(**place, administratorAccount="123456789012")["repositories"]
+    assert mine == [each["name"] for each in within] == ["ours"]
+    # The domain's own account gets there by its identity policy alone; the partner gets nowhere else.
+    assert Npm(town.front, "ours", domain=name).fetch("web").status == 200
+    assert Npm(town.front, "theirs", domain=name, token=token)("GET", "web").status == 403
+    with pytest.raises(other.exceptions.AccessDeniedException):
+        other.update_repository(**place, repository="ours", upstreams=[{"repositoryName": "store"}])
+    [event] = [each for each in town.events("web") if each["domainName"] == name]
+    assert (event["repositoryAdministrator"], event["domainOwner"]) == ("123456789012", "111122223333")
+    other.delete_repository(**place, repository="ours")
+    with pytest.raises(other.exceptions.AccessDeniedException):
+        other.delete_domain(**place)
