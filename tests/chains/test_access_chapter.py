@@ -42,8 +42,8 @@ def token_of(user: Any, **more: Any) -> str:
     return found
 
 
-def expired_token(server: Server, domain: str = "dom") -> str:
-    """A token as it is a minute after its end."""
+def expiring_token(server: Server, left: int, domain: str = "dom") -> str:
+    """A token that ends in `left` milliseconds; GetAuthorizationToken gives a quarter of an hour at least."""
 
     async def look(tx: Any) -> Any:
         from registry.core.types import DomainKey
@@ -54,7 +54,7 @@ def expired_token(server: Server, domain: str = "dom") -> str:
     user, row = asyncio.run_coroutine_threadsafe(server.app.services.store.read(look), server.loop).result(20)
     caller = Caller("111122223333", "arn:aws:iam::111122223333:user/admin", user.id, "admin")
     tokens = Tokens(Secrets(master_key(server.data / "keys", {})).derive("tokens"))
-    return tokens.mint(caller, row.id, server.app.services.clock.now() - 60_000)
+    return tokens.mint(caller, row.id, server.app.services.clock.now() + left)
 
 
 def publisher(folder: Path, shop: Pypi, name: str) -> Client:
@@ -138,7 +138,7 @@ def test_a_token_that_is_not_good_here(town: Town, tmp_path: Path, kind: str) ->
     if kind == "wrong":
         token = "py1.nonsense"
     elif kind == "expired":
-        token = expired_token(town.front)
+        token = expiring_token(town.front, -60_000)
     else:
         town.front.make("elsewhere")
         token = town.front.token("elsewhere")
@@ -183,6 +183,18 @@ def test_conflicts_and_absences_are_told(town: Town, tmp_path: Path) -> None:
     for name, words in said.items():
         assert "409" in words, (name, words)
         assert "already has an asset" in words, (name, words)
+
+
+def test_a_token_ends_at_its_time_for_every_cache(town: Town) -> None:
+    town.repo("my")
+    town.npm("my").publish("web")
+    shop = town.npm("my", expiring_token(town.front, 1500))
+
+    while (answers := {shop("GET", "web").status, shop.fetch("web").status}) == {200}:
+        pass
+
+    assert 401 in answers
+    assert {shop("GET", "web").status, shop.fetch("web").status, shop("GET", "-/ping").status} == {401}
 
 
 def test_an_error_never_shows_a_token_or_a_path(town: Town) -> None:
