@@ -7,10 +7,11 @@ hears the same as of one that is closed to it (RULINGS 5.1 and 5.4).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from registry.core import absent
 from registry.core.authorize import require
-from registry.core.errors import ResourceNotFound, Unauthenticated
+from registry.core.errors import AccessDenied, RegistryError, ResourceNotFound, Unauthenticated
 from registry.core.ports import Tx
 from registry.core.services import Services
 from registry.core.types import Caller, Domain, DomainKey, RepoKey, Repository
@@ -31,6 +32,8 @@ class Access:
     caller: Caller
     domain: Domain
     repository: Repository
+    absent: bool = False
+    """The repository is not there, and the caller may not know that; `repository` stands in its place."""
 
 
 class Gate:
@@ -49,7 +52,7 @@ class Gate:
         return self._tokens.verify(token, self._services.clock.now())
 
     async def enter(self, claims: Claims, key: RepoKey, context: Context) -> Access:
-        """Raises Unauthenticated, ResourceNotFound, and AccessDenied where the caller may not know that it is absent.
+        """Raises Unauthenticated, ResourceNotFound, and AccessDenied for a token of another domain.
 
         What was found holds until anything is committed.
         """
@@ -57,31 +60,33 @@ class Gate:
         found = self._known.get((claims.id, key))
         if found is not None and found[0] == epoch and found[1].claims == claims:
             return found[1]
-
-        async def work(tx: Tx) -> Access:
-            caller = await by_claims(tx, claims)
-            domain = await tx.domains.get(key.domain)
-            repository = await tx.repositories.get(domain.id, key.name) if domain is not None else None
-            if domain is None or repository is None:
-                raise await self._absent(tx, caller, key, domain, context)
-            return Access(claims, caller, domain, repository)
-
-        access = await self._services.store.glance(work)
-        if epoch is not None:
+        access = await self._services.store.glance(lambda tx: self._entered(tx, claims, key, context))
+        if epoch is not None and not access.absent:
             if len(self._known) >= KNOWN:
                 self._known.clear()
             self._known[claims.id, key] = (epoch, access)
         return access
 
-    async def caller(self, claims: Claims) -> Caller:
-        """The caller alone.  Raises Unauthenticated."""
-        return await self._services.store.glance(lambda tx: by_claims(tx, claims))
+    async def _entered(self, tx: Tx, claims: Claims, key: RepoKey, context: Context) -> Access:
+        caller = await by_claims(tx, claims)
+        domain = await tx.domains.get(key.domain)
+        repository = await tx.repositories.get(domain.id, key.name) if domain is not None else None
+        if domain is not None and repository is not None and domain.id == claims.domain_id:
+            return Access(claims, caller, domain, repository)
+        if domain is None and await self._allowed(tx, replace(caller, token_domain=None), key, domain, context) is None:
+            raise absent.missing(key)
+        refusal = await self._allowed(tx, caller, key, domain, context)
+        if refusal is None:
+            raise absent.missing(key)
+        if domain is None or domain.id != claims.domain_id:
+            raise refusal
+        return Access(claims, caller, domain, absent.row(key, domain), absent=True)
 
-    async def _absent(
+    async def _allowed(
         self, tx: Tx, caller: Caller, key: RepoKey, domain: Domain | None, context: Context
-    ) -> ResourceNotFound:
-        """What a caller is told of a repository that is not there; raises what comes before: a lack of rights."""
-        if domain is not None or caller.account != key.domain.owner:
+    ) -> RegistryError | None:
+        """None for who may read such a repository, else the refusal."""
+        try:
             await require(
                 tx,
                 arns=self._services.arns,
@@ -92,11 +97,13 @@ class Gate:
                 repository=key,
                 context=context,
             )
-        return ResourceNotFound(
-            f"Repository not found. Repository: '{key.name}', domain: '{key.domain.name}'",
-            resource_id=key.name,
-            resource_type="repository",
-        )
+        except (AccessDenied, ResourceNotFound) as err:
+            return err
+        return None
+
+    async def caller(self, claims: Claims) -> Caller:
+        """The caller alone.  Raises Unauthenticated."""
+        return await self._services.store.glance(lambda tx: by_claims(tx, claims))
 
 
 def repo_key(domain: str, owner: str, repository: str) -> RepoKey:

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from registry.core.absent import AbsentView
 from registry.core.errors import (
     InternalServer,
     NotSupported,
@@ -153,7 +154,8 @@ class _Visit:
             return self._no_route(match)
         self._trip.route = f"{self._req.method} {match.route.template}"
         self._req = replace(self._req, path=match.path, caller=access.caller)
-        view = RepoView(self._services, access.caller, access.repository, self._adapter.info, context)
+        kind = AbsentView if access.absent else RepoView
+        view = kind(self._services, access.caller, access.repository, self._adapter.info, context)
         return await match.route.handler(self._req, view)
 
     def _no_route(self, allowed: tuple[str, ...]) -> Response:
