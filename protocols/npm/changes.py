@@ -7,14 +7,16 @@ A body with a tarball publishes.  One without, but with versions, is a packument
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import partial
 
 import msgspec
 from msgspec import Raw
 
-from protocols.npm import jsontext, manifest, names, parse, publish
+from protocols.npm import jsontext, manifest, names, ordinary, parse, publish, tarball
 from protocols.npm.parse import Document, Received, refusing
 from protocols.npm.scan import Scanner
 from registry.core import threads
@@ -28,6 +30,8 @@ from registry.web.request import Req
 
 _DRAIN = 256 * 1024**2
 """Bytes of a refused body that are still read, so that the client gets to see the answer."""
+_HEAVY = 256 * 1024
+"""Bytes unpacked from a tarball in the loop."""
 
 
 async def put(req: Req, view: RepoView) -> Answer:
@@ -41,7 +45,8 @@ async def put(req: Req, view: RepoView) -> Answer:
         async with AsyncExitStack() as stack:
             received = await _received(req, view, package, stack)
             if received.tarball is not None:
-                return await _publish(view, await threads.run(_draft, received, package, view.caller.name))
+                draft = await asyncio.to_thread(publish.draft, received, package, publisher=view.caller.name)
+                return await _publish(view, draft)
     document = received.document
     if document.versions is not None:
         return await deprecate(view, package, document)
@@ -67,25 +72,55 @@ def _announced(req: Req) -> int:
 
 
 async def _whole(req: Req, view: RepoView, package: PackageKey) -> tuple[Received, Draft | None]:
-    """A small request, all that it takes in one thread hop: JSON, base64, digests, the archive, the draft.
+    """A small request, all that it takes in one go: JSON, base64, digests, the archive, the draft.
 
-    Who may not publish learns that, and not what is wrong with the body.
+    In the loop where that is very little, else in a thread.  Who may not publish learns that, and not what is wrong
+    with the body.
     """
     body = await req.body(parse.WHOLE)
-    scanner = Scanner(parse.MAX_DOCUMENT)
-    publisher = view.caller.name
-    limit = view.services.quotas.asset_bytes
-
-    def work() -> tuple[Received, Draft | None]:
-        received = parse.take(scanner, body, max_tarball=limit)
-        return received, None if received.tarball is None else _draft(received, package, publisher)
-
+    work = _Whole(body, package, view.caller.name, view.services.quotas.asset_bytes)
     try:
-        return await threads.run(work)
+        if len(body) <= ordinary.LIGHT:
+            with contextlib.suppress(tarball.Heavy):
+                light = work.light()
+                if light is not None:
+                    return light
+        return await threads.run(work.any)
     except RegistryError:
-        if scanner.tarballs:
+        if work.begun:
             await view.may_publish(package)
         raise
+
+
+@dataclass(slots=True)
+class _Whole:
+    """A body, and who publishes it as what."""
+
+    body: bytes
+    package: PackageKey
+    publisher: str
+    max_tarball: int
+    begun: bool = False
+    """Was there a tarball in it?"""
+
+    def light(self) -> tuple[Received, Draft] | None:
+        """None, or Heavy, where this is better done in a thread."""
+        plain = ordinary.split(self.body)
+        if plain is None or not plain.light:
+            return None
+        self.begun = True
+        received = Received(plain.document, plain.key, parse.unpacked(plain.text, max_tarball=self.max_tarball))
+        return received, publish.draft(received, self.package, publisher=self.publisher, heavy=_HEAVY)
+
+    def any(self) -> tuple[Received, Draft | None]:
+        scanner = Scanner(parse.MAX_DOCUMENT)
+        try:
+            received = parse.take(scanner, self.body, max_tarball=self.max_tarball)
+        finally:
+            self.begun = bool(scanner.tarballs)
+        if received.tarball is None:
+            return received, None
+        return received, publish.draft(received, self.package, publisher=self.publisher)
 
 
 async def _received(req: Req, view: RepoView, package: PackageKey, stack: AsyncExitStack) -> Received:
@@ -108,10 +143,6 @@ async def _drain(chunks: AsyncIterator[bytes]) -> None:
         left -= len(chunk)
         if left < 0:
             return
-
-
-def _draft(received: Received, package: PackageKey, publisher: str) -> Draft:
-    return publish.draft(received, package, publisher=publisher)
 
 
 async def _publish(view: RepoView, draft: Draft) -> Answer:

@@ -107,21 +107,20 @@ def take(scanner: Scanner, body: bytes, *, max_tarball: int) -> Received:
     with refusing("The request body is not a publish document"):
         segments = list(_feed(scanner, body))
         text = scanner.done()
-    staged = None
-    if segments:
-        with refusing():
-            staged = _unpacked(b"".join(segments), max_tarball)
+    staged = unpacked(b"".join(segments), max_tarball=max_tarball) if segments else None
     with refusing("The request body is not a publish document"):
         document = jsontext.decode(text, Document)
     return _received(scanner, document, staged)
 
 
-def _unpacked(text: bytes, limit: int) -> Staged:
+def unpacked(text: bytes, *, max_tarball: int) -> Staged:
+    """The tarball that this base64 is.  Raises Validation."""
     base64 = Base64()
-    tarball = base64.feed(text)
-    if len(tarball) > limit:
-        raise TooLarge(f"The tarball is larger than {limit} bytes")
-    base64.done()
+    with refusing():
+        tarball = base64.feed(text)
+        if len(tarball) > max_tarball:
+            raise TooLarge(f"The tarball is larger than {max_tarball} bytes")
+        base64.done()
     return held(tarball)
 
 

@@ -32,8 +32,11 @@ class _Parts:
     contents: tarball.Contents
 
 
-def draft(received: Received, package: PackageKey, *, publisher: str) -> Draft:
-    """The draft of a received publish.  Raises Validation for whatever does not fit together."""
+def draft(received: Received, package: PackageKey, *, publisher: str, heavy: int | None = None) -> Draft:
+    """The draft of a received publish.  Raises Validation for whatever does not fit together.
+
+    `heavy` as for tarball.inspect.
+    """
     staged = received.tarball
     assert staged is not None
     document = received.document
@@ -47,7 +50,7 @@ def draft(received: Received, package: PackageKey, *, publisher: str) -> Draft:
     _check_length(received, staged)
     _check_digests(fields, staged.digests)
     with refusing(), staged.open() as file:
-        contents = tarball.inspect(file)
+        contents = tarball.inspect(file, heavy=heavy)
     parts = _Parts(package, version, fields, staged, contents)
     _check_contents(parts)
     return _assemble(parts, root_readme=_decoded(document.readme), tags=_tags(document.tags, version), who=publisher)

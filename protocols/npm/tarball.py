@@ -22,6 +22,8 @@ MAX_MANIFEST = 4 * 1024**2
 MAX_README = 512 * 1024
 _MAX_EXTENSION = 1024**2
 _BLOCK = 512
+_MANY = 64
+"""Entries that are more than a glance."""
 _CHUNK = 256 * 1024
 _README = re.compile(r"readme(?:\.(?:md|markdown|mdown|mkd|txt|rst))?\Z", re.IGNORECASE)
 
@@ -46,12 +48,19 @@ class _Entry:
     kind: bytes
 
 
-def inspect(source: Path | BinaryIO) -> Contents:
-    """Read the whole archive.  Raises ValueError for what is not a gzipped tar, or breaks a limit."""
+class Heavy(Exception):
+    """There is more to unpack than was to be done at once."""
+
+
+def inspect(source: Path | BinaryIO, *, heavy: int | None = None) -> Contents:
+    """Read the whole archive.  Raises ValueError for what is not a gzipped tar, or breaks a limit.
+
+    With `heavy`, raises Heavy for one that unpacks to more than so many bytes, or has many entries.
+    """
     if isinstance(source, Path):
         with source.open("rb") as file:
-            return inspect(file)
-    return _walk(_Inflated(source), Contents())
+            return inspect(file, heavy=heavy)
+    return _walk(_Inflated(source, heavy=heavy), Contents())
 
 
 def find_readme(file: BinaryIO, limit: int = 16 * 1024**2) -> str | None:
@@ -69,6 +78,8 @@ def _walk(source: _Inflated, contents: Contents) -> Contents:
         entries += 1
         if entries > MAX_ENTRIES:
             raise ValueError(f"The tarball has more than {MAX_ENTRIES} entries")
+        if entries > _MANY and source.heavy is not None:
+            raise Heavy
         entry = _entry(header, extra)
         if entry.kind in (b"x", b"L"):
             extra |= _extension(entry, source.take(_limited(entry.size, _MAX_EXTENSION)))
@@ -160,12 +171,13 @@ def _note(entry: _Entry, source: _Inflated, contents: Contents) -> None:
 class _Inflated:
     """The unpacked bytes of a gzip file, forward only, within limits."""
 
-    def __init__(self, file: BinaryIO, stop: int = MAX_UNPACKED) -> None:
+    def __init__(self, file: BinaryIO, stop: int = MAX_UNPACKED, heavy: int | None = None) -> None:
         self._file = file
         self._gzip = zlib.decompressobj(wbits=31)
         self._ready = b""
         self._at = 0
         self._stop = stop
+        self.heavy = heavy
         self._in = 0
         self._members = 1
         self.taken = 0
@@ -215,6 +227,8 @@ class _Inflated:
             except zlib.error:
                 raise ValueError("The tarball is not gzip") from None
         unpacked = self.taken + len(self._ready)
+        if self.heavy is not None and unpacked > self.heavy:
+            raise Heavy
         if unpacked > self._stop or unpacked > MAX_RATIO * max(self._in, 1024):
             raise ValueError("The tarball unpacks to more than is allowed")
         return True
