@@ -120,7 +120,7 @@ class Application:
                 lines = Lines()
                 stack.callback(lines.close)
             data = config.data
-            await asyncio.to_thread(data.mkdir, parents=True, exist_ok=True)
+            await asyncio.to_thread(data.mkdir, mode=0o700, parents=True, exist_ok=True)
             await asyncio.to_thread(load_model)
             secrets = Secrets(await asyncio.to_thread(master_key, data / "keys", self._environ))
             store = store_of(config)

@@ -85,7 +85,9 @@ class FileBlobs:
                 for path in runs.glob("*.run"):
                     _remove_if_dead(path)
                 self.staging_directory.mkdir(mode=0o700)
-                self._lock = os.open(self.staging_directory.with_suffix(".run"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+                self._lock = os.open(
+                    self.staging_directory.with_suffix(".run"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600
+                )
                 fcntl.flock(self._lock, fcntl.LOCK_EX)
 
     def _close(self) -> None:

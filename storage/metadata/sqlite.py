@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import queue
 import sqlite3
 import time
@@ -61,7 +62,9 @@ class SQLiteStore:
     def open_now(self) -> None:
         """The same outside of a loop."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Private packages' metadata and sealed secrets: for its owner only, as the files beside it will be.
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             writable = self._connect(cache_kib=8 * 1024, read_only=False)
             upgrade(writable, self._patience)
             self._writer = Writer(writable, self._patience)
