@@ -2,7 +2,8 @@
 
 `migrations/NNNN_name.sql` is one text for both engines.  Two spellings differ and are replaced here:
 
-- SQLite: `bigint primary key` becomes `integer primary key`, which makes it the row's own key (one tree, not two).
+- SQLite: `bigint primary key` becomes `integer primary key`, which makes it the row's own key, and a table whose key is
+  of several columns is kept `without rowid`: one tree, not two, so a page less to write for every insert.
 - PostgreSQL: `text` becomes `text collate "C"`, so that both order by code point.
 
 This room knows no engine: a driver hands in the statements it ran already and runs what it gets back.
@@ -60,7 +61,8 @@ def statements(text: str, dialect: Dialect) -> tuple[str, ...]:
 
 def _spell(statement: str, dialect: Dialect) -> str:
     if dialect == "sqlite":
-        return statement.replace("bigint primary key", "integer primary key")
+        own_key = statement.startswith("create table") and re.search(r"^ *primary key \(", statement, re.MULTILINE)
+        return statement.replace("bigint primary key", "integer primary key") + (" without rowid" if own_key else "")
     if statement.startswith(("create table", "alter table")):
         return re.sub(r"\btext\b", 'text collate "C"', statement)
     return statement

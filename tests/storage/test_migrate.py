@@ -36,6 +36,15 @@ def test_sqlite_gets_row_keys_and_postgres_one_order():
     assert "bigint primary key" in migrate.statements(text, "postgres")[0]
 
 
+def test_sqlite_keeps_a_table_of_several_keys_as_one_tree():
+    text = (
+        "create table a (\n  b text,\n  c text,\n  primary key (b, c)\n);\ncreate table d (\n  e text primary key\n);\n"
+    )
+
+    assert [each.endswith(" without rowid") for each in migrate.statements(text, "sqlite")] == [True, False]
+    assert not any("rowid" in each for each in migrate.statements(text, "postgres"))
+
+
 async def test_opening_again_changes_nothing(tmp_path):
     for _ in range(2):
         store = SQLiteStore(tmp_path / "deep" / "packyard.db")

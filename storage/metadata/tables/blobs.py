@@ -16,6 +16,8 @@ from typing import Any
 from registry.core.types import Blob, Digests
 from storage.metadata.sql import Sql, marks, parts
 
+_NAMED = 3 + 64
+"""Up to its nonce, the length of a key that has its sha256 in it."""
 _COLUMNS = "key, size, md5, sha1, sha256, sha512"
 _UNREFERENCED = "not exists (select 1 from asset a where a.domain_id = blob.domain_id and a.sha256 = blob.sha256)"
 
@@ -148,15 +150,23 @@ class Blobs:
         return int(row[0])
 
     async def known(self, domain_id: int, keys: Sequence[str]) -> set[str]:
+        """A key has its sha256 in it (`AA/SHA256.NONCE`), which finds its row; others are looked for in all rows."""
         found: set[str] = set()
         for run in parts(keys):
+            rows = await self._sql.fetch(
+                f"select key from blob where domain_id = $1 and sha256 in ({marks(len(run), 2)})",  # noqa: S608
+                domain_id,
+                *[key[3:].partition(".")[0] for key in run],
+            )
+            found.update([row[0] for row in rows])
+        for run in parts([key for key in keys if len(key.partition(".")[0]) != _NAMED]):
             rows = await self._sql.fetch(
                 f"select key from blob where domain_id = $1 and key in ({marks(len(run), 2)})",  # noqa: S608
                 domain_id,
                 *run,
             )
             found.update([row[0] for row in rows])
-        return found
+        return found.intersection(keys)
 
     async def page(self, domain_id: int, after: str | None, limit: int) -> list[Blob]:
         rows = await self._sql.fetch(
