@@ -3,7 +3,7 @@
     async with Client(settings) as client:
         async with client.to(connection).get("simple/name/", headers) as reply: ...
 
-One pooled session for all.  A transport fault, a time-out, a truncated body, and an answer that says "not
+Connections are pooled.  A transport fault, a time-out, a truncated body, and an answer that says "not
 now" (408, 425, 429, 5xx) become UpstreamUnavailable after a few attempts; any other status is returned.
 Credentials go to the connection's own origin only, never along a redirect to another, and stand in no
 message.  Proxies are those of the environment (HTTPS_PROXY, NO_PROXY, ...), so are certificate authorities
@@ -30,6 +30,7 @@ from registry.config import UpstreamsConfig
 from registry.core.errors import UpstreamUnavailable
 from upstreams.circuit import Circuit
 from upstreams.connections import Connection
+from upstreams.guard import Guard
 from upstreams.memory import Memory
 from upstreams.origins import Proxies, may_follow, same_origin
 from upstreams.reply import Reply
@@ -57,35 +58,28 @@ class _Failed(Exception):
 
 
 class Client:
-    """The pooled session and the circuits."""
+    """The pooled sessions, one per registry's host, and the circuits."""
 
     def __init__(self, settings: UpstreamsConfig) -> None:
         self.settings = settings
-        self._session: aiohttp.ClientSession | None = None
+        self._trust: ssl.SSLContext | None = None
+        self._sessions: dict[str, tuple[aiohttp.ClientSession, Guard]] = {}
         self._proxies = Proxies({}, lambda host: False)
         self._circuits: Memory[URL, Circuit] = Memory(1024)
 
     async def __aenter__(self) -> Self:
-        trust = await asyncio.to_thread(ssl.create_default_context)
+        self._trust = await asyncio.to_thread(ssl.create_default_context)
         self._proxies = await asyncio.to_thread(Proxies.of_environment)
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=256, limit_per_host=64, ssl=trust, keepalive_timeout=30),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": f"packyard/{__version__}"},
-            timeout=aiohttp.ClientTimeout(
-                total=_LONGEST,
-                sock_connect=self.settings.connect_timeout,
-                sock_read=self.settings.read_timeout,
-            ),
-            read_bufsize=256 * 1024,
-        )
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
+        self._trust = None
+        for session, guard in self._sessions.values():
+            await session.close()
+            await guard.close()
+        self._sessions.clear()
 
     def to(self, connection: Connection) -> Registry:
         return Registry(self, connection)
@@ -94,11 +88,32 @@ class Client:
         """Origins are few, but a registry that redirects wildly must not fill the memory."""
         return self._circuits.get(origin) or self._circuits.put(origin, Circuit(time.monotonic))
 
-    async def send(self, url: URL, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+    def _session(self, home: str) -> aiohttp.ClientSession:
+        """The pool of a registry's host: what names may resolve to depends on whose word they are."""
+        assert self._trust is not None, "the client is not open"
+        known = self._sessions.get(home)
+        if known is None:
+            guard = Guard(home, exempt=self._proxies.knows)
+            session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=256, limit_per_host=64, ssl=self._trust, keepalive_timeout=30, resolver=guard
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": f"packyard/{__version__}"},
+                timeout=aiohttp.ClientTimeout(
+                    total=_LONGEST,
+                    sock_connect=self.settings.connect_timeout,
+                    sock_read=self.settings.read_timeout,
+                ),
+                read_bufsize=256 * 1024,
+            )
+            known = self._sessions[home] = (session, guard)
+        return known[0]
+
+    async def send(self, url: URL, headers: Mapping[str, str], *, home: str) -> aiohttp.ClientResponse:
         """One request, without following redirects.  Raises aiohttp's errors and TimeoutError."""
-        assert self._session is not None, "the client is not open"
         proxy, extra = self._proxies.to(url)
-        return await self._session.get(
+        return await self._session(home).get(
             url,
             headers={**headers, **extra} if url.scheme == "http" else headers,
             proxy=proxy,
@@ -134,6 +149,7 @@ class Registry:
     def _address(self, url: str) -> URL:
         try:
             # String joining: a base may have a path, and a relative path may hold "%2f" or "@scope".
+            url = url.replace(" ", "%20")
             target = URL(url if "://" in url else self.base + url.lstrip("/"), encoded=True)
         except ValueError as err:
             raise UpstreamUnavailable(f"{self.name} names an address that is none") from err
@@ -192,7 +208,7 @@ class Registry:
         if self._authorization and same_origin(url, self._home):
             headers = {**headers, "Authorization": self._authorization}
         try:
-            response = await self._client.send(url, headers)
+            response = await self._client.send(url, headers, home=self._home.host or "")
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as err:
             circuit.failed()
             # Whoever waited for a time-out once does not want to wait for it three times.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
 import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Self
 
 from yarl import URL
+
+from upstreams import guard
 
 
 def same_origin(one: URL, other: URL) -> bool:
@@ -20,20 +21,14 @@ def may_follow(source: URL, target: URL, *, home: str) -> bool:
     """May what `source` answers send us to `target`?
 
     http and https only, never from https down to http, and not from a public registry into our own network
-    by number: an address of this machine or a private network is only for a registry that is there itself.
+    (see upstreams.guard, which also looks at what names resolve to).
     """
     if target.scheme not in ("http", "https") or (source.scheme == "https" and target.scheme == "http"):
         return False
-    return not _inside(target.host or "") or target.host == home or _inside(home)
-
-
-def _inside(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
+    host = target.host or ""
+    if host == home:
         return True
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        return False
+    return guard.plain(host) and not guard.link_local(host) and (guard.inside(home) or not guard.inside(host))
 
 
 class Proxies:
@@ -47,6 +42,10 @@ class Proxies:
     def of_environment(cls) -> Self:
         proxies = {k: v for k, v in urllib.request.getproxies().items() if k in ("http", "https") and "://" in v}
         return cls(proxies, lambda host: bool(urllib.request.proxy_bypass(host)))
+
+    def knows(self, host: str) -> bool:
+        """Is it a proxy's host?"""
+        return any(address.host == host for address, _ in self._known.values())
 
     def to(self, url: URL) -> tuple[URL | None, dict[str, str]]:
         """The proxy for an address, and the headers that it wants."""
