@@ -7,7 +7,6 @@ A body with a tarball publishes.  One without, but with versions, is a packument
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -17,13 +16,14 @@ import msgspec
 from msgspec import Raw
 
 from protocols.npm import jsontext, manifest, names, ordinary, parse, publish, tarball
+from protocols.npm.ordinary import Plain
 from protocols.npm.parse import Document, Received, refusing
 from protocols.npm.scan import Scanner
 from registry.core import threads
 from registry.core.errors import NotSupported, RegistryError, ResourceNotFound, TooLarge, Validation
 from registry.core.ports import Staging
-from registry.core.types import Change, Draft, PackageKey, Status
-from registry.core.view import RepoView
+from registry.core.types import Change, Draft, PackageKey, Staged, Status
+from registry.core.view import Published, RepoView
 from registry.web import reply
 from registry.web.adapter import Answer
 from registry.web.request import Req
@@ -38,16 +38,16 @@ async def put(req: Req, view: RepoView) -> Answer:
     """The one route of several commands."""
     package = parse.package(req.path["package"])
     if 0 < _announced(req) <= parse.WHOLE:
-        received, draft = await _whole(req, view, package)
-        if draft is not None:
-            return await _publish(view, draft)
+        found = await _whole(req, view, package)
+        if not isinstance(found, Document):
+            return found
+        document = found
     else:
         async with AsyncExitStack() as stack:
             received = await _received(req, view, package, stack)
             if received.tarball is not None:
-                draft = await asyncio.to_thread(publish.draft, received, package, publisher=view.caller.name)
-                return await _publish(view, draft)
-    document = received.document
+                return await _large(view, package, received, received.tarball)
+        document = received.document
     if document.versions is not None:
         return await deprecate(view, package, document)
     if len(bytes(document.users)):
@@ -71,25 +71,40 @@ def _announced(req: Req) -> int:
     return announced
 
 
-async def _whole(req: Req, view: RepoView, package: PackageKey) -> tuple[Received, Draft | None]:
-    """A small request, all that it takes in one go: JSON, base64, digests, the archive, the draft.
+async def _whole(req: Req, view: RepoView, package: PackageKey) -> Answer | Document:
+    """A small request: published, or what it is where that is no publish.
 
-    In the loop where that is very little, else in a thread.  Who may not publish learns that, and not what is wrong
-    with the body.
+    Who may not publish learns that, and not what is wrong with the body.
     """
     body = await req.body(parse.WHOLE)
+    plain = ordinary.split(body) if len(body) <= ordinary.LIGHT else None
+    if plain is not None and plain.light:
+        return await _light(view, package, plain)
     work = _Whole(body, package, view.caller.name, view.services.quotas.asset_bytes)
     try:
-        if len(body) <= ordinary.LIGHT:
-            with contextlib.suppress(tarball.Heavy):
-                light = work.light()
-                if light is not None:
-                    return light
-        return await threads.run(work.any)
+        received, draft = await threads.run(work.read)
     except RegistryError:
         if work.begun:
             await view.may_publish(package)
         raise
+    return received.document if draft is None else _published(await view.publish(draft))
+
+
+async def _light(view: RepoView, package: PackageKey, plain: Plain) -> Answer:
+    """The ordinary publish: read in the loop, since a thread would take longer, while its tarball is being placed."""
+    try:
+        staged = parse.unpacked(plain.text, max_tarball=view.services.quotas.asset_bytes)
+    except RegistryError:
+        await view.may_publish(package)
+        raise
+    received = Received(plain.document, plain.key, staged)
+    async with view.early(package, [staged], version=publish.version(received)) as early:
+        read = partial(publish.draft, received, package, publisher=view.caller.name)
+        try:
+            draft = read(heavy=_HEAVY)
+        except tarball.Heavy:
+            draft = await threads.run(read)
+        return _published(await view.publish(draft, early=early))
 
 
 @dataclass(slots=True)
@@ -103,16 +118,8 @@ class _Whole:
     begun: bool = False
     """Was there a tarball in it?"""
 
-    def light(self) -> tuple[Received, Draft] | None:
-        """None, or Heavy, where this is better done in a thread."""
-        plain = ordinary.split(self.body)
-        if plain is None or not plain.light:
-            return None
-        self.begun = True
-        received = Received(plain.document, plain.key, parse.unpacked(plain.text, max_tarball=self.max_tarball))
-        return received, publish.draft(received, self.package, publisher=self.publisher, heavy=_HEAVY)
-
-    def any(self) -> tuple[Received, Draft | None]:
+    def read(self) -> tuple[Received, Draft | None]:
+        """All of it in one go: JSON, base64, digests, the archive, the draft.  Blocks."""
         scanner = Scanner(parse.MAX_DOCUMENT)
         try:
             received = parse.take(scanner, self.body, max_tarball=self.max_tarball)
@@ -136,6 +143,13 @@ async def _received(req: Req, view: RepoView, package: PackageKey, stack: AsyncE
         raise
 
 
+async def _large(view: RepoView, package: PackageKey, received: Received, staged: Staged) -> Answer:
+    """What has been staged is made durable while the archive is read."""
+    async with view.early(package, [staged], version=publish.version(received)) as early:
+        draft = await threads.run(partial(publish.draft, received, package, publisher=view.caller.name))
+        return _published(await view.publish(draft, early=early))
+
+
 async def _drain(chunks: AsyncIterator[bytes]) -> None:
     """A client that is still sending sees its connection reset instead of the error."""
     left = _DRAIN
@@ -145,9 +159,8 @@ async def _drain(chunks: AsyncIterator[bytes]) -> None:
             return
 
 
-async def _publish(view: RepoView, draft: Draft) -> Answer:
-    published = await view.publish(draft)
-    full = names.full_name(draft.key.package)
+def _published(published: Published) -> Answer:
+    full = names.full_name(published.version.key.package)
     answer = {"ok": True, "success": True, "id": full, "rev": published.version.revision}
     return reply.json(answer, status=201 if published.created else 200)
 

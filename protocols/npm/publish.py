@@ -56,6 +56,12 @@ def draft(received: Received, package: PackageKey, *, publisher: str, heavy: int
     return _assemble(parts, root_readme=_decoded(document.readme), tags=_tags(document.tags, version), who=publisher)
 
 
+def version(received: Received) -> str | None:
+    """The version that a publish is of, canonical, as far as that can be told without checking anything."""
+    versions = received.document.versions or {}
+    return _cleaned(next(iter(versions))) if len(versions) == 1 else None
+
+
 def _check_names(received: Received, package: PackageKey) -> None:
     full = names.full_name(package)
     for field in (received.document.name, received.document.id):

@@ -13,13 +13,14 @@ from protocols.pypi.files import version_key
 from protocols.pypi.native import set_yanked
 from registry.core.errors import NotSupported, Validation
 from registry.core.types import Change
-from registry.core.view import RepoView
+from registry.core.view import Published, RepoView
 from registry.web import reply
 from registry.web.adapter import Answer
 from registry.web.multipart import Form, media_type, receive
 from registry.web.request import Req
 
 _MAX_MARK = 64 * 1024
+_SMALL = 256 * 1024
 _MAX_REASON = 1000
 
 
@@ -39,13 +40,28 @@ async def upload(req: Req, view: RepoView) -> Answer:
         if package is not None:
             await view.may_publish(package)
 
-    limit = view.services.quotas.asset_bytes
-    form_limits = parse.limits(limit)
-    async with receive(content_type, req.stream(), view.stage, limits=form_limits, before_file=refuse_early) as form:
-        published = await view.publish(await parse.draft(form))
+    limits = parse.limits(view.services.quotas.asset_bytes)
+    before = None if _is_small(req) else refuse_early
+    async with receive(content_type, req.stream(), view.stage, limits=limits, before_file=before) as form:
+        published = await _publish(view, form)
     word = "Published" if published.created else "Already here, unchanged:"
     key = published.version.key
     return reply.text(f"{word} {key.package.name} {published.version.display}\n")
+
+
+def _is_small(req: Req) -> bool:
+    """Will it fit into memory as it is?  Then rights are looked at when it is here."""
+    length = req.headers.get("content-length", "")
+    return length.isdecimal() and int(length) <= _SMALL
+
+
+async def _publish(view: RepoView, form: Form) -> Published:
+    """The file is being placed while its metadata is read."""
+    package, content = parse.package(form), form.file("content")
+    if package is None or content is None:
+        return await view.publish(await parse.draft(form))
+    async with view.early(package, [content.staged]) as early:
+        return await view.publish(await parse.draft(form), early=early)
 
 
 async def yank(req: Req, view: RepoView) -> Answer:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from registry.core import rights
+from registry.core.early import Early, Publisher
 from registry.core.errors import ResourceNotFound
 from registry.core.ports import Tx
-from registry.core.types import Domain, Draft, PackageKey, RepoKey, Repository
+from registry.core.types import Domain, Draft, PackageKey, PackageRow, RepoKey, Repository
 from registry.core.view import Published, RepoView
 
 
@@ -30,27 +30,24 @@ def missing(key: RepoKey) -> ResourceNotFound:
 
 
 @dataclass(frozen=True, slots=True)
+class _Publisher(Publisher):
+    """Never gets further than its rights."""
+
+    async def admitted(self, tx: Tx) -> PackageRow | None:
+        await self.authorize(tx)
+        raise missing(self.repository.key)
+
+
+@dataclass(frozen=True, slots=True)
 class AbsentView(RepoView):
     """As RepoView, but what it allows ends in ResourceNotFound."""
 
-    async def may_publish(self, package: PackageKey) -> None:
-        async def work(tx: Tx) -> None:
-            await rights.require_publish(
-                tx,
-                self.services,
-                repository=self.repository,
-                info=self.info,
-                caller=self.caller,
-                package=package,
-                context=self.context,
-            )
-
-        await self.services.store.glance(work)
-        raise missing(self.repository.key)
-
-    async def publish(self, draft: Draft) -> Published:
+    async def publish(self, draft: Draft, *, early: Early | None = None) -> Published:
         await self.may_publish(draft.key.package)
         raise missing(self.repository.key)
+
+    def _publisher(self, package: PackageKey) -> Publisher:
+        return _Publisher(self.services, self.repository, self.info, self.caller, self.context, package)
 
     async def _require(self, tx: Tx, action: str, package: PackageKey | None = None) -> None:
         await RepoView._require(self, tx, action, package)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from registry.core.errors import RegistryError, ResourceNotFound, Unavailable
 from registry.core.ports import BlobStore, Store, Tx
@@ -62,12 +62,21 @@ class Claims:
     named: set[str] = field(default_factory=set, compare=False)
 
 
+class Placed(Protocol):
+    """Files that were begun to be placed before."""
+
+    def take(self, sha256: str) -> Awaitable[str] | None:
+        """The key of that file, which is from then on the taker's; None when it is not among them."""
+
+
 async def peek(tx: Tx, domain_id: int, files: Sequence[Staged | Blob]) -> tuple[Blob | None, ...]:
     """The rows that have the files' bytes, None where there is none; in the order of the files."""
     return tuple([await tx.blobs.find(domain_id, file.digests.sha256) for file in files])
 
 
-async def _placed(blobs: BlobStore, row: Blob | None, file: Staged | Blob, *, always: bool) -> Claim:
+async def _placed(
+    blobs: BlobStore, row: Blob | None, file: Staged | Blob, ahead: Placed | None, *, always: bool
+) -> Claim:
     """Place ours when the row that was peeked at or its file is missing, or when told to.
 
     Raises ResourceNotFound when a `Blob` is neither stored nor here to be placed.
@@ -79,7 +88,8 @@ async def _placed(blobs: BlobStore, row: Blob | None, file: Staged | Blob, *, al
         if row is not None and present:
             return Claim(row, own=False)
         raise ResourceNotFound(f"The stored file with SHA-256 {file.digests.sha256} is not there any more.")
-    key = await blobs.place(file)
+    placing = None if ahead is None else ahead.take(file.digests.sha256)
+    key = await (blobs.place(file) if placing is None else placing)
     return Claim(Blob(file.digests, file.size, key), own=True, lost=row.key if row and not present else None)
 
 
@@ -112,10 +122,12 @@ async def storing(
     work: Callable[[Tx, Claims], Awaitable[T]],
     *,
     peeked: Sequence[Blob | None] | None = None,
+    ahead: Placed | None = None,
 ) -> T:
     """Place what is missing, run the unit of work, drop those of our own files that no row names.
 
     `peeked` is what `peek` told of these files shortly before; without it this looks for itself.
+    `ahead` has files that are being placed already.
     Whatever the work raises is raised again, after our own files are gone.  When the outcome is unknown
     (Unavailable, unless it is `undone`; cancellation) they stay: the sweep takes them if no row came to name them.
     """
@@ -123,7 +135,7 @@ async def storing(
     for _ in range(ATTEMPTS):
         if peeked is None:
             peeked = await store.glance(lambda tx: peek(tx, domain_id, files))
-        claims = Claims(domain_id, await _place_each(blobs, peeked, files, always=always))
+        claims = Claims(domain_id, await _place_each(blobs, peeked, files, ahead, always=always))
 
         async def unit(tx: Tx, claims: Claims = claims) -> tuple[T, frozenset[str]]:
             mine = replace(claims, named=set())
@@ -149,12 +161,17 @@ async def storing(
 
 
 async def _place_each(
-    blobs: BlobStore, peeked: Sequence[Blob | None], files: Sequence[Staged | Blob], *, always: bool
+    blobs: BlobStore,
+    peeked: Sequence[Blob | None],
+    files: Sequence[Staged | Blob],
+    ahead: Placed | None,
+    *,
+    always: bool,
 ) -> tuple[Claim, ...]:
     claims: dict[str, Claim] = {}
     for file, row in zip(files, peeked, strict=True):
         if file.digests.sha256 not in claims:
-            claims[file.digests.sha256] = await _placed(blobs, row, file, always=always)
+            claims[file.digests.sha256] = await _placed(blobs, row, file, ahead, always=always)
     return tuple([claims[file.digests.sha256] for file in files])
 
 

@@ -79,8 +79,8 @@ class BlobStore(Protocol):
     def stage(self, *, followed: bool = True) -> AbstractAsyncContextManager[Staging]:
         """A place for an arriving file.  One that is not followed has no file until it is too large for memory."""
 
-    async def place(self, staged: Staged) -> str:
-        """Make it durable under a fresh key that nobody else knows; return the key."""
+    def place(self, staged: Staged) -> Awaitable[str]:
+        """Make it durable under a fresh key that nobody else knows; the key.  May begin before it is awaited."""
 
     async def stat(self, key: str) -> int | None:
         """Its size in bytes, or None when there is no such file."""

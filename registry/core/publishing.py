@@ -12,13 +12,14 @@ repository makes it retain.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from registry.core import origin, rights
+from registry.core import origin
+from registry.core.early import Early, Publisher, Seen, look
 from registry.core.errors import Conflict, ServiceQuotaExceeded
-from registry.core.placing import Claims, claim_all, peek, storing
+from registry.core.placing import Claims, claim_all, storing
 from registry.core.ports import Tx
 from registry.core.retention import refresh, retain, retain_stored
 from registry.core.services import Services
@@ -33,6 +34,7 @@ from registry.core.types import (
     PackageRow,
     Quotas,
     Repository,
+    Staged,
     Status,
     Version,
 )
@@ -61,21 +63,20 @@ class Verdict:
 class _Job:
     """One publish, handed from stage to stage."""
 
-    services: Services
-    repository: Repository
-    info: FormatInfo
+    publisher: Publisher
     draft: Draft
-    caller: Caller
-    context: Mapping[str, str]
 
+    @property
+    def services(self) -> Services:
+        return self.publisher.services
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What a look told before anything was placed: the package, the version, and rows with the files' bytes."""
+    @property
+    def repository(self) -> Repository:
+        return self.publisher.repository
 
-    row: PackageRow | None
-    held: Version | None
-    blobs: tuple[Blob | None, ...]
+    @property
+    def info(self) -> FormatInfo:
+        return self.publisher.info
 
 
 class _Same(Exception):
@@ -93,15 +94,19 @@ async def publish(
     draft: Draft,
     caller: Caller,
     context: Mapping[str, str],
+    early: Early | None = None,
 ) -> Published:
     """A client's publish into `repository`.  Authorizes `info.publish` on the package.
+
+    `early` is one of the same caller, repository and package: its files are being placed already.
 
     Raises AccessDenied (rights, or the package's origin control), Conflict (here with other content,
     or reachable upstream), ServiceQuotaExceeded, ResourceNotFound (the repository went meanwhile).
     """
-    job = _Job(services, repository, info, draft, caller, context)
+    job = _Job(Publisher(services, repository, info, caller, context, draft.key.package), draft)
     _check_sizes(draft, services.quotas)
-    seen = await services.store.glance(lambda tx: _judge(tx, job))
+    files = [asset.staged for asset in draft.assets]
+    seen = await _seen(job, files, early)
     held = seen.held
     if held is not None and weigh(held, draft, grows=info.grows).kind == "same":
         return Published(held, created=False)
@@ -113,9 +118,10 @@ async def publish(
             services.store,
             services.blobs(repository.domain_id),
             repository.domain_id,
-            [asset.staged for asset in draft.assets],
+            files,
             lambda tx, claims: _write(tx, claims, job),
-            peeked=seen.blobs,
+            peeked=seen.blobs if early is None or early.covers(files) else None,
+            ahead=None if early is None else early.ahead,
         )
     except _Same as same:
         return Published(same.version, created=False)
@@ -149,26 +155,14 @@ def weigh(held: Version | None, draft: Draft, *, grows: bool) -> Verdict:
     return Verdict("extend" if fresh or finishing else "same", fresh)
 
 
-async def _judge(tx: Tx, job: _Job) -> _Seen:
-    """Rights first, then origin controls, then what is here."""
-    key = job.draft.key
-    await _authorize(tx, job)
-    row = await tx.packages.get(job.repository.id, key.package)
-    origin.require_publish(job.repository, key.package, row)
-    held = None if row is None else await tx.versions.get(row.id, key.version)
-    return _Seen(row, held, await peek(tx, job.repository.domain_id, [asset.staged for asset in job.draft.assets]))
-
-
-async def _authorize(tx: Tx, job: _Job) -> None:
-    await rights.require_publish(
-        tx,
-        job.services,
-        repository=job.repository,
-        info=job.info,
-        caller=job.caller,
-        package=job.draft.key.package,
-        context=job.context,
-    )
+async def _seen(job: _Job, files: Sequence[Staged | Blob], early: Early | None) -> Seen:
+    version = job.draft.key.version
+    if early is None:
+        return await job.services.store.glance(lambda tx: look(tx, job.publisher, files, version))
+    seen, row = early.seen, early.seen.row
+    if row is None or early.version == version:
+        return seen
+    return Seen(row, await job.services.store.glance(lambda tx: tx.versions.get(row.id, version)), seen.blobs)
 
 
 async def _check_upstream(job: _Job, row: PackageRow | None) -> None:
@@ -210,7 +204,7 @@ def _check_count(draft: Draft, count: int, quotas: Quotas) -> None:
 async def _write(tx: Tx, claims: Claims, job: _Job) -> Version:
     """Judge again, now under the lock of the package row, then write."""
     draft, key, now = job.draft, job.draft.key, job.services.clock.now()
-    await _authorize(tx, job)
+    await job.publisher.authorize(tx)
     place = await touched(
         tx,
         job.repository,

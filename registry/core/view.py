@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
-from registry.core import changing, origin, publishing, rights, statuses
+from registry.core import changing, publishing, rights, statuses
+from registry.core.early import Early, Publisher
 from registry.core.errors import Conflict
 from registry.core.outcomes import Outcome, VersionsRequest, version_missing
 from registry.core.ports import Content, Staging, Tx
@@ -26,6 +27,7 @@ from registry.core.types import (
     PackageKey,
     PackageRow,
     Repository,
+    Staged,
     Stamp,
     Status,
     Version,
@@ -62,26 +64,20 @@ class RepoView:
 
     async def may_publish(self, package: PackageKey) -> None:
         """Raise AccessDenied early, before a body is read; publish() checks again."""
+        await self.services.store.glance(self._publisher(package).admitted)
 
-        async def work(tx: Tx) -> None:
-            await rights.require_publish(
-                tx,
-                self.services,
-                repository=self.repository,
-                info=self.info,
-                caller=self.caller,
-                package=package,
-                context=self.context,
-            )
-            origin.require_publish(self.repository, package, await tx.packages.get(self.repository.id, package))
+    def early(self, package: PackageKey, files: Sequence[Staged], *, version: str | None = None) -> Early:
+        """For files that have arrived while the draft has not: see `registry.core.early`.  `async with`."""
+        return Early(self._publisher(package), files, version)
 
-        await self.services.store.glance(work)
+    def _publisher(self, package: PackageKey) -> Publisher:
+        return Publisher(self.services, self.repository, self.info, self.caller, self.context, package)
 
     def stage(self) -> AbstractAsyncContextManager[Staging]:
         """A place for an arriving file."""
         return self.services.blobs(self.repository.domain_id).stage(followed=False)
 
-    async def publish(self, draft: Draft) -> Published:
+    async def publish(self, draft: Draft, *, early: Early | None = None) -> Published:
         """Needs the format's publish actions on the package.  All or nothing, durable when it returns.
 
         Raises Conflict (here with other content, or reachable upstream), AccessDenied (rights or origin
@@ -94,6 +90,7 @@ class RepoView:
             draft=draft,
             caller=self.caller,
             context=self.context,
+            early=early,
         )
 
     async def own(self, package: PackageKey) -> tuple[PackageRow, Sequence[Version]] | None:

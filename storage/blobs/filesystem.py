@@ -111,10 +111,8 @@ class DomainFiles:
     def stage(self, *, followed: bool = True) -> Stage:
         return Stage(self._files.staging_directory, self._files.threads, followed=followed)
 
-    async def place(self, staged: Staged) -> str:
-        key = fresh_key(staged.digests.sha256)
-        await self._run(self._place, staged, key)
-        return key
+    def place(self, staged: Staged) -> asyncio.Future[str]:
+        return self._files.threads.run(self._place, staged, fresh_key(staged.digests.sha256))
 
     async def stat(self, key: str) -> int | None:
         path = self.path(key)
@@ -153,7 +151,7 @@ class DomainFiles:
     async def _run(self, work: Callable[..., T], *args: object) -> T:
         return await self._files.threads.run(work, *args)
 
-    def _place(self, staged: Staged, key: str) -> None:
+    def _place(self, staged: Staged, key: str) -> str:
         """Write or link under the final name, then make file and name durable; nothing is left when that fails.
 
         No row names the key yet, so linking before the fsync is safe, and one journal commit then covers both.
@@ -178,6 +176,7 @@ class DomainFiles:
             with contextlib.suppress(OSError):
                 Path(target).unlink()
             raise
+        return key
 
 
 def _put(staged: Staged, target: str) -> int:
