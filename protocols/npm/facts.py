@@ -80,13 +80,15 @@ def licenses(license: Any, legacy: Any) -> Iterator[License]:
 
 def dependencies(manifest: Manifest) -> Iterator[Dependency]:
     """By kind; a package that is both regular and optional counts as optional, as npm installs it."""
-    found = {kind: manifests.value(manifest, field) for field, kind in _KINDS}
-    optional = found["optional"] if isinstance(found["optional"], dict) else {}
+    found = {kind: manifests.value(manifest, field) for field, kind in _KINDS if field in manifest}
+    optional = found.get("optional")
     for kind, entries in found.items():
         if not isinstance(entries, dict):
             continue
         for name, requirement in entries.items():
-            if not isinstance(requirement, str) or (kind == "regular" and name in optional):
+            if not isinstance(requirement, str):
                 continue
-            scope, _, base = name[1:].partition("/") if name.startswith("@") else ("", "", name)
-            yield Dependency(namespace=scope or None, package=base or name, type=kind, requirement=requirement)
+            if kind == "regular" and isinstance(optional, dict) and name in optional:
+                continue
+            scope, _, base = name[1:].partition("/") if name[:1] == "@" else ("", "", name)
+            yield Dependency(scope or None, base or name, kind, requirement)

@@ -120,6 +120,8 @@ def _number(digits: str) -> str:
 
 def tag(text: str) -> str:
     """A dist-tag's name as it came.  Raises ValueError for what would read as a version range."""
+    if text == "latest":
+        return text
     if not text or len(text) > MAX_NAME or text != text.strip() or any(ord(c) < 33 or c in "/\\%?#" for c in text):
         raise ValueError(f"{text[:80]!r} is not a tag name")
     if is_range(text):

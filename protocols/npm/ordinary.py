@@ -15,6 +15,7 @@ from protocols.npm.scan import MAX_DEPTH
 LIGHT = 24 * 1024
 """Up to here a body is so little work that a thread would cost more than it spares the loop."""
 _MANY_TAGS = 8
+_DATA = b'"data"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,17 @@ def split(body: bytes) -> Plain | None:
     A key that is there twice, however spelled, and nesting of any depth are not: the decoder takes the last of two,
     the scanner refuses them.
     """
+    start = body.find(_DATA)
+    opens = body.find(b'"', start + len(_DATA))
+    ends = body.find(b'"', opens + 1)
+    if start < 0 or opens < 0 or ends < 0:
+        return None
+    rest = body[:opens] + body[ends:]
     if (
-        b"\\u" in body
-        or body.count(b'"_attachments"') != 1
-        or body.count(b'"data"') != 1
-        or body.count(b"{") + body.count(b"[") > MAX_DEPTH
+        b"\\u" in rest
+        or rest.count(b'"_attachments"') != 1
+        or rest.count(_DATA) != 1
+        or rest.count(b"{") + rest.count(b"[") > MAX_DEPTH
     ):
         return None
     try:
@@ -51,8 +58,7 @@ def split(body: bytes) -> Plain | None:
     if len(document.attachments) != 1:
         return None
     ((key, attachment),) = document.attachments.items()
-    quoted = memoryview(attachment.data)
-    if key.endswith(".sigstore") or len(quoted) < 3 or quoted[0] != 0x22:
+    text = body[opens + 1 : ends]
+    if key.endswith(".sigstore") or not text or b"\\" in text or memoryview(attachment.data) != body[opens : ends + 1]:
         return None
-    text = bytes(quoted[1:-1])
-    return None if b"\\" in text else Plain(document, key, text)
+    return Plain(document, key, text)

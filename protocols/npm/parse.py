@@ -11,8 +11,8 @@ import asyncio
 import gzip
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 import msgspec
@@ -65,14 +65,22 @@ class Received:
     tarball: Staged | None = None
 
 
-@contextmanager
-def refusing(what: str = "") -> Iterator[None]:
-    """Turns ValueError, which pure functions raise, into Validation."""
-    try:
-        yield
-    except ValueError as err:
-        text = f"{what}: {err}" if what else str(err)
-        raise Validation(text) from None
+class refusing:
+    """Turns ValueError, which pure functions raise, into Validation.  `with refusing("what it is of"): ...`"""
+
+    __slots__ = ("_what",)
+
+    def __init__(self, what: str = "") -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, ValueError):
+            raise Validation(f"{self._what}: {error}" if self._what else str(error)) from None
 
 
 def package(full: str) -> PackageKey:

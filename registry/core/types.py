@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, NamedTuple
 
 Control = Literal["ALLOW", "BLOCK"]
 OriginType = Literal["INTERNAL", "EXTERNAL"]
@@ -155,9 +155,8 @@ class License:
     url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Dependency:
-    """One dependency as ListPackageVersionDependencies shows it."""
+class Dependency(NamedTuple):
+    """One dependency as ListPackageVersionDependencies shows it; a tuple, since there are many."""
 
     namespace: str | None
     package: str

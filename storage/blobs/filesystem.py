@@ -43,6 +43,7 @@ class FileBlobs:
         self.staging_directory = root / _STAGING / secrets.token_hex(8)
         self._lock: int | None = None
         self._ready: set[int] = set()
+        self._domains: dict[int, DomainFiles] = {}
 
     async def open(self) -> None:
         """Make the directories and remove what dead runs left.  Raises Unavailable."""
@@ -53,7 +54,10 @@ class FileBlobs:
         await asyncio.to_thread(self._close)
 
     def of(self, domain_id: int) -> DomainFiles:
-        return DomainFiles(self, domain_id)
+        known = self._domains.get(domain_id)
+        if known is None:
+            known = self._domains[domain_id] = DomainFiles(self, domain_id)
+        return known
 
     async def domains(self) -> list[int]:
         """The domains that have a directory, for the sweep."""

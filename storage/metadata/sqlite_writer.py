@@ -1,7 +1,7 @@
 """The one writer of a process: group commit.
 
 It takes what has queued up, runs each unit of work in a savepoint of one transaction, commits once and only then
-tells the waiting.  A unit that raises takes back its own savepoint and nothing else; a commit that fails fails all.
+tells the waiting.  A unit that raises takes back what it did and nothing else; a commit that fails fails all.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Writer:
         job: Job | None = jobs[0]
         while job is not None:
             if not job.future.cancelled():
-                self._attempt(job)
+                self._attempt(job, alone=len(jobs) == 1)
             if len(jobs) >= GROUP or time.monotonic() > until:
                 break
             job = self._take()
@@ -97,12 +97,16 @@ class Writer:
                 jobs.append(job)
         raw.execute("commit")
 
-    def _attempt(self, job: Job) -> None:
-        """Run one unit of work in a savepoint and note how it ended.  Raises RolledBack when all is lost."""
+    def _attempt(self, job: Job, *, alone: bool) -> None:
+        """Run one unit of work and note how it ended.  Raises RolledBack when all is lost.
+
+        The first of a group is `alone` in the transaction and needs no savepoint, which would keep a copy of each page.
+        """
         raw = self._connection.raw
         for run in range(1, RUNS + 1):
             job.error = None
-            raw.execute("savepoint unit")
+            if not alone:
+                raw.execute("savepoint unit")
             try:
                 job.result = drive(job.work, self._connection.tx)
             except sqlite3.Error as error:
@@ -114,10 +118,15 @@ class Writer:
                 again = False
                 job.error = error
             else:
-                raw.execute("release unit")
+                if not alone:
+                    raw.execute("release unit")
                 return
-            raw.execute("rollback to unit")
-            raw.execute("release unit")
+            if alone:
+                raw.execute("rollback")
+                begin(raw, self._patience)
+            else:
+                raw.execute("rollback to unit")
+                raw.execute("release unit")
             if not again:
                 return
 

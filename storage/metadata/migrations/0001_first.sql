@@ -140,7 +140,8 @@ create table facts (
 
 -- `condemned`: since when nothing refers to it.  `loose`: 1 when a reference may be missing, so that the sweep
 -- looks at what changed and not at everything; 2 while the sweep is looking.
--- No index by `key`: a key has its sha256 in it.
+-- No index by `key`: a key has its sha256 in it.  No primary key: rows of this size are better kept in the order in
+-- which they come (see migrate), and found by an index.
 create table blob (
   domain_id bigint not null references domain (id) on delete cascade,
   sha256 text not null,
@@ -151,7 +152,7 @@ create table blob (
   sha512 text not null,
   condemned bigint,
   loose smallint not null,
-  primary key (domain_id, sha256)
+  unique (domain_id, sha256)
 );
 create index blob_loose on blob (domain_id, sha256) where loose > 0;
 create index blob_condemned on blob (domain_id, condemned) where condemned is not null;
