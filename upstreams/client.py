@@ -106,6 +106,8 @@ class Client:
                     sock_read=self.settings.read_timeout,
                 ),
                 read_bufsize=256 * 1024,
+                max_line_size=64 * 1024,
+                max_field_size=64 * 1024,
             )
             known = self._sessions[home] = (session, guard)
         return known[0]
@@ -151,11 +153,11 @@ class Registry:
             # String joining: a base may have a path, and a relative path may hold "%2f" or "@scope".
             url = url.replace(" ", "%20")
             target = URL(url if "://" in url else self.base + url.lstrip("/"), encoded=True)
+            if target.user or target.password:
+                target = target.with_user(None)
         except ValueError as err:
             raise UpstreamUnavailable(f"{self.name} names an address that is none") from err
-        if target.user or target.password:
-            target = target.with_user(None)
-        if not target.host or not may_follow(self._home, target, home=self._home.host or ""):
+        if not target.host or not _port(target) or not may_follow(self._home, target, home=self._home.host or ""):
             raise UpstreamUnavailable(f"{self.name} names an address that it may not send us to")
         return target
 
@@ -195,7 +197,8 @@ class Registry:
                 target = target.with_user(None)
         except ValueError as err:
             raise _Failed("it redirects to an address that is none", again=False) from err
-        if not location or not target.host or not may_follow(url, target, home=self._home.host or ""):
+        known = location and target.host and _port(target)
+        if not known or not may_follow(url, target, home=self._home.host or ""):
             raise _Failed("it redirects to an address that it may not send us to", again=False)
         return target.with_fragment(None)
 
@@ -209,6 +212,10 @@ class Registry:
             headers = {**headers, "Authorization": self._authorization}
         try:
             response = await self._client.send(url, headers, home=self._home.host or "")
+        except aiohttp.ClientResponseError:
+            # Somebody is there and speaks, but not HTTP as it should be: that may be one page's fault.
+            circuit.answered()
+            raise _Failed("its answer is not understood", again=False) from None
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as err:
             circuit.failed()
             # Whoever waited for a time-out once does not want to wait for it three times.
@@ -245,8 +252,16 @@ def _retry_after(value: str | None) -> float | None:
         return None
     value = value.strip()
     if value.isascii() and value.isdecimal():
-        return float(min(int(value), 3600))
+        return float(min(int(value[:9]), 3600))
     try:
         return min(max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0), 3600.0)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
+
+
+def _port(url: URL) -> bool:
+    """Has it a port that there can be?"""
+    try:
+        return url.port is not None and 0 < url.port < 65536
+    except ValueError:
+        return False

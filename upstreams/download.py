@@ -85,7 +85,7 @@ class Download:
         self._inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
 
     def _expect(self, length: str | None) -> None:
-        if length is None or not length.isdecimal():
+        if length is None or not length.isdecimal() or len(length) > 18:
             return
         if self.size is not None and self.size != int(length):
             raise UpstreamUnavailable(
@@ -117,6 +117,8 @@ class Download:
                     raise
                 resumes -= 1
             skip = await self._resume(total)
+        if not total and not self.checked:
+            raise UpstreamUnavailable(f"The external registry {self._name} sent nothing for {self._file.name}")
         if skip or (self.size is not None and total != self.size):
             raise UpstreamUnavailable(f"The external registry {self._name} sent {self._file.name} cut short")
 

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 _BASE = ":base"
 """Among the validators of a stored listing: the address that it came from.  No header has such a name."""
+_LONGEST_VALIDATOR = 1024
+"""Characters; a longer one would not be taken back."""
 _RECHECK = 2_000
 """Milliseconds within which a client that names something unknown does not make us ask again."""
 _PAUSE = 1_000
@@ -178,7 +180,8 @@ class ExternalListings:
         remote = None
         if not isinstance(answer, Absent):
             remote = _timed(answer, had.remote if had else None, now)
-            remote = replace(remote, validators={**answer.validators, _BASE: connection.base})
+            kept = {name: value for name, value in answer.validators.items() if len(value) <= _LONGEST_VALIDATOR}
+            remote = replace(remote, validators={**kept, _BASE: connection.base})
         await self._store.write(lambda tx: tx.listings.put(key.domain_id, key.connection, key.package, remote, now))
         stored = await self._store.read(lambda tx: tx.listings.get(key.domain_id, key.connection, key.package))
         changed = stored.changed if stored is not None else now

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import AsyncIterator, Mapping
 
 import aiohttp
+from multidict import CIMultiDict
 
 from registry.core.errors import UpstreamUnavailable
 
@@ -19,7 +20,7 @@ class Reply:
 
     def __init__(self, response: aiohttp.ClientResponse, name: str) -> None:
         self.status = response.status
-        self.headers: Mapping[str, str] = response.headers
+        self.headers = _readable(response.headers)
         self.url = str(response.url)
         self._response = response
         self._name = name
@@ -47,3 +48,11 @@ class Reply:
 
     def _too_long(self, limit: int) -> UpstreamUnavailable:
         return UpstreamUnavailable(f"The external registry {self._name} answered with more than {limit} bytes")
+
+
+def _readable(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Without those whose bytes are no text: they could be neither kept nor sent back."""
+    if all(value.isascii() for value in headers.values()):
+        return headers
+    kept = [(n, v) for n, v in headers.items() if not any("\ud800" <= char <= "\udfff" for char in v)]
+    return CIMultiDict(kept)
