@@ -160,6 +160,24 @@ async def storing(
     raise Unavailable("The stored files kept changing while they were being published; try again.")
 
 
+async def heal(
+    store: Store,
+    blobs: BlobStore,
+    domain_id: int,
+    files: Sequence[Staged | Blob],
+    rows: Sequence[Blob | None],
+    now: int,
+) -> None:
+    """Place again what of these files is stored but lost or cut short; nothing else changes."""
+    lost = [
+        file
+        for file, row in zip(files, rows, strict=True)
+        if row is not None and isinstance(file, Staged) and await blobs.stat(row.key) != row.size
+    ]
+    if lost:
+        await storing(store, blobs, domain_id, lost, lambda tx, claims: claim_all(tx, claims, now))
+
+
 async def _place_each(
     blobs: BlobStore,
     peeked: Sequence[Blob | None],

@@ -19,7 +19,7 @@ from typing import Literal
 from registry.core import origin
 from registry.core.early import Early, Publisher, Seen, look
 from registry.core.errors import Conflict, ServiceQuotaExceeded
-from registry.core.placing import Claims, claim_all, storing
+from registry.core.placing import Claims, claim_all, heal, storing
 from registry.core.ports import Tx
 from registry.core.retention import refresh, retain, retain_stored
 from registry.core.services import Services
@@ -108,7 +108,11 @@ async def publish(
     files = [asset.staged for asset in draft.assets]
     seen = await _seen(job, files, early)
     held = seen.held
+    blobs = services.blobs(repository.domain_id)
     if held is not None and weigh(held, draft, grows=info.grows).kind == "same":
+        rows = {asset.blob.digests.sha256: asset.blob for asset in held.assets}
+        known = [rows.get(file.digests.sha256) for file in files]
+        await heal(services.store, blobs, repository.domain_id, files, known, services.clock.now())
         return Published(held, created=False)
     if held is None or not _own(held, repository):
         # One that came from elsewhere may still be there: files of two origins are not joined to one version.
@@ -116,7 +120,7 @@ async def publish(
     try:
         version = await storing(
             services.store,
-            services.blobs(repository.domain_id),
+            blobs,
             repository.domain_id,
             files,
             lambda tx, claims: _write(tx, claims, job),

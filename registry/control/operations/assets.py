@@ -44,7 +44,7 @@ async def get_package_version_asset(call: Call, p: Params) -> Result:
     repository, version, asset = await call.read(work)
     blobs = call.services.blobs(repository.domain_id)
     return {
-        "asset": Payload(asset.blob.size, blobs.read(asset.blob.key)),
+        "asset": Payload(asset.blob.size, blobs.read(asset.blob.key, 0, asset.blob.size)),
         "assetName": asset.name,
         "packageVersion": version.display,
         "packageVersionRevision": version.revision,
