@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -244,7 +245,7 @@ def new_user(server: Server, name: str, *statements: Mapping[str, Any], account:
 
     async def work(tx: Any) -> None:
         await tx.identity.add_account(account, 0)
-        await tx.identity.add_user(User(account, name, "/", f"AIDA{account[:4]}{name.upper()}", 0))
+        await tx.identity.add_user(User(account, name, "/", f"AIDA{secrets.token_hex(8)}", 0))
         await tx.identity.add_key(AccessKey(access_key, account, name, sealed, active=True), 0)
         if statements:
             await tx.identity.put_policy(account, name, "own", document)

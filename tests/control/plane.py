@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -267,7 +268,7 @@ class Plane:
 
         async def work(tx: Any) -> None:
             await tx.identity.add_account(account, 0)
-            await tx.identity.add_user(User(account, name, "/", f"AIDA{account[:4]}{name.upper()}", 0))
+            await tx.identity.add_user(User(account, name, "/", f"AIDA{secrets.token_hex(8)}", 0))
             await tx.identity.add_key(AccessKey(key.access_key, account, name, sealed, True), 0)
             if document is not None:
                 await tx.identity.put_policy(account, name, "own", document)
