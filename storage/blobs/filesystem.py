@@ -1,7 +1,7 @@
 """Files in a directory: `ROOT/DOMAIN/AA/SHA256.NONCE`, and `ROOT/staging/RUN/...` while they arrive.
 
 All of ROOT lies on one file system, so that placing is a link, not a copy; a small body comes in memory and is written
-where it stays, and into a journal that makes it durable (see `storage.blobs.journal`).
+where it stays.  Either way it is written once.
 A run holds a lock on its own staging directory; what was left by a run that holds none is removed at the next start.
 """
 
@@ -25,7 +25,6 @@ from registry.core.ports import Clock
 from registry.core.threads import Threads
 from registry.core.types import BlobStat, Staged
 from storage.blobs.base import chunk_size, disk_errors, fresh_key, is_key, lost
-from storage.blobs.journal import Journal, fsync, recover
 from storage.blobs.staging import Stage
 
 T = TypeVar("T")
@@ -44,7 +43,6 @@ class FileBlobs:
         self.staging_directory = root / _STAGING / secrets.token_hex(8)
         self._lock: int | None = None
         self._ready: set[int] = set()
-        self.journal = Journal(self.staging_directory.with_suffix(".journal"), root)
         self._domains: dict[int, DomainFiles] = {}
 
     async def open(self) -> None:
@@ -79,8 +77,8 @@ class FileBlobs:
             root.mkdir(parents=True, exist_ok=True, mode=0o700)
             for shard in range(256):
                 (root / f"{shard:02x}").mkdir(exist_ok=True, mode=0o700)
-            fsync(root)
-            fsync(self.root)
+            _fsync(root)
+            _fsync(self.root)
         self._ready.add(domain_id)
 
     def _open(self) -> None:
@@ -89,10 +87,7 @@ class FileBlobs:
             runs.mkdir(parents=True, exist_ok=True, mode=0o700)
             with _locked(runs / "lock"):
                 for path in runs.glob("*.run"):
-                    _remove_if_dead(path, self.root)
-                for path in runs.glob("*.journal"):  # of one that could not end well
-                    if not path.with_suffix(".run").exists():
-                        recover(path, self.root)
+                    _remove_if_dead(path)
                 self.staging_directory.mkdir(mode=0o700)
                 self._lock = os.open(
                     self.staging_directory.with_suffix(".run"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600
@@ -103,8 +98,6 @@ class FileBlobs:
         self.threads.close()
         if self._lock is None:
             return
-        with disk_errors():
-            self.journal.close()
         shutil.rmtree(self.staging_directory, ignore_errors=True)
         self.staging_directory.with_suffix(".run").unlink(missing_ok=True)
         os.close(self._lock)
@@ -176,23 +169,18 @@ class DomainFiles:
                 except FileNotFoundError:  # somebody removed our directories
                     self._files.prepare(self._domain_id, again=True)
                     descriptor = _put(staged, target)
-                self._harden(staged, key, descriptor)
+                try:
+                    now = self._files.clock.now() * 1_000_000
+                    os.utime(descriptor, ns=(now, now))
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+                _fsync(f"{self._root}/{key[:2]}")
         except BaseException:
             with contextlib.suppress(OSError):
                 Path(target).unlink()
             raise
         return key
-
-    def _harden(self, staged: Staged, key: str, descriptor: int) -> None:
-        try:
-            now = self._files.clock.now() * 1_000_000
-            os.utime(descriptor, ns=(now, now))
-            if staged.body is not None and self._files.journal.add(self._domain_id, key, staged.body):
-                return
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        fsync(f"{self._root}/{key[:2]}")
 
 
 def _put(staged: Staged, target: str) -> int:
@@ -259,6 +247,14 @@ def _linked(staged: Staged, target: str) -> int:
     return os.open(target, os.O_RDWR | os.O_CLOEXEC)
 
 
+def _fsync(path: Path | str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _shards(root: Path) -> list[Path]:
     with disk_errors():
         return sorted([path for path in root.iterdir() if path.is_dir()]) if root.is_dir() else []
@@ -289,12 +285,10 @@ def _locked(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _remove_if_dead(run: Path, root: Path) -> None:
+def _remove_if_dead(run: Path) -> None:
     descriptor = os.open(run, os.O_RDWR | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        with contextlib.suppress(FileNotFoundError):
-            recover(run.with_suffix(".journal"), root)
         shutil.rmtree(run.with_suffix(""), ignore_errors=True)
         run.unlink(missing_ok=True)
     except BlockingIOError:
