@@ -131,8 +131,10 @@ class HotCache:
         return None
 
     def put(self, key: Hashable, entry: Entry) -> None:
-        """Keep it."""
+        """Keep it, unless its key is unusually long."""
         self._entries.pop(key, None)
+        if isinstance(key, tuple) and sum(len(part) for part in key) > LONGEST:
+            return
         self._entries[key] = entry
         while len(self._entries) > self._limit:
             self._entries.pop(next(iter(self._entries)))

@@ -185,3 +185,12 @@ def test_every_other_header_splits_the_cache(header: bytes) -> None:
 @pytest.mark.parametrize("header", [b"range", b"content-length", b"transfer-encoding", b"expect", b"if-range"])
 def test_unusual_requests_take_the_ordinary_way(header: bytes) -> None:
     assert key_of(b"/a", "127.0.0.1", [(header, b"1")]) is None
+
+
+def test_a_request_of_unusual_length_is_not_remembered(server: Server) -> None:
+    """Else a client could fill the memory with headers that nobody asks for."""
+    publish(server, "1.0.0")
+    warm(server, NPM + "left", x_padding="x" * 5000)
+    warm(server, NPM + "left?" + "x" * 5000)
+
+    assert hits(server) == 0
