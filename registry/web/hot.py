@@ -18,6 +18,8 @@ from registry.web import ranges
 from registry.web.exchange import Hold
 
 ENTRIES = 8_192
+LONGEST = 4096
+"""Bytes of a request that are kept as a key; what asks at greater length takes the ordinary way."""
 TRUSTED = 1.0
 """Seconds for which an entry is given without asking again, at the same epoch."""
 
