@@ -182,6 +182,10 @@ class UpstreamResolver:
         """See registry.core.ports.Resolver."""
         return await self._assets.open(Wanted(repo, self._info(key), key, asset, retain=retain))
 
+    async def alone(self, tx: Tx, repo: Repository) -> bool:
+        """See registry.core.ports.Resolver."""
+        return await self._surveys.alone(tx, repo)
+
     async def reachable(self, repo: Repository, key: VersionKey) -> str | None:
         """See registry.core.ports.Resolver."""
         return await self.versions.reachable(repo, key)

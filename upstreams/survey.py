@@ -92,6 +92,11 @@ class Surveys:
                 held[repo_id] = version
         return VersionSurvey(chain, rows, await self._hides(tx, repo, rows), held)
 
+    async def alone(self, tx: Tx, repo: Repository) -> bool:
+        """Has it neither upstreams nor a connection?"""
+        chain = await self._chains.of(tx, repo)
+        return len(chain.steps) == 1 and chain.hops[0].connection is None
+
     async def repositories(self, tx: Tx, repo: Repository) -> tuple[int, ...]:
         """The whole chain, nearest first."""
         return (await self._chains.of(tx, repo)).ids

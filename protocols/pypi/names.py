@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from packaging.utils import (
@@ -49,6 +50,7 @@ def canonical(namespace: str | None, name: str) -> tuple[str | None, str]:
     return None, canonicalize_name(name)
 
 
+@lru_cache(maxsize=4096)
 def canonical_version(text: str) -> str:
     """The identity of a version: PEP 440's canonical form, or a legacy version as it is.
 
@@ -59,6 +61,7 @@ def canonical_version(text: str) -> str:
     return canonicalize_version(text)
 
 
+@lru_cache(maxsize=1024)
 def parse_version(text: str) -> Version:
     """A PEP 440 version.  Raises ValueError for any other, as publishing needs one."""
     if len(text) > 255:

@@ -54,18 +54,23 @@ class Publisher:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a look told before anything was placed: the package, the version, and rows with the files' bytes."""
+    """What a look told before anything was placed: the package, the version, and rows with the files' bytes.
+
+    `alone`: nothing is above the repository.
+    """
 
     row: PackageRow | None
     held: Version | None
     blobs: tuple[Blob | None, ...]
+    alone: bool
 
 
 async def look(tx: Tx, publisher: Publisher, files: Sequence[Staged | Blob], version: str | None) -> Seen:
     """Raises AccessDenied, ResourceNotFound."""
     row = await publisher.admitted(tx)
     held = None if row is None or version is None else await tx.versions.get(row.id, version)
-    return Seen(row, held, await peek(tx, publisher.repository.domain_id, files))
+    alone = not publisher.info.upstreams or await publisher.services.resolver.alone(tx, publisher.repository)
+    return Seen(row, held, await peek(tx, publisher.repository.domain_id, files), alone)
 
 
 class Ahead:

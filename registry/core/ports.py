@@ -451,6 +451,9 @@ class Resolver(Protocol):
         retains nothing; ResourceNotFound where only an external registry has it.
         An asset that no hop has may be a sidecar of its version (see Sidecars): served, never retained."""
 
+    async def alone(self, tx: Tx, repo: Repository) -> bool:
+        """Whether nothing is above this repository, so that nothing is reachable; a point read, not for writes."""
+
     async def reachable(self, repo: Repository, key: VersionKey) -> str | None:
         """Where above this repository that version can be had ("upstream:R", "external:C"), else None.
         An external registry that cannot be asked counts as not having it (guide: publishing goes on)."""

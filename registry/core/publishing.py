@@ -13,7 +13,7 @@ repository makes it retain.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from registry.core import origin
@@ -31,7 +31,6 @@ from registry.core.types import (
     DraftAsset,
     FormatInfo,
     Origin,
-    PackageRow,
     Quotas,
     Repository,
     Staged,
@@ -116,7 +115,7 @@ async def publish(
         return Published(held, created=False)
     if held is None or not _own(held, repository):
         # One that came from elsewhere may still be there: files of two origins are not joined to one version.
-        await _check_upstream(job, seen.row)
+        await _check_upstream(job, seen)
     try:
         version = await storing(
             services.store,
@@ -166,12 +165,12 @@ async def _seen(job: _Job, files: Sequence[Staged | Blob], early: Early | None) 
     seen, row = early.seen, early.seen.row
     if row is None or early.version == version:
         return seen
-    return Seen(row, await job.services.store.glance(lambda tx: tx.versions.get(row.id, version)), seen.blobs)
+    return replace(seen, held=await job.services.store.glance(lambda tx: tx.versions.get(row.id, version)))
 
 
-async def _check_upstream(job: _Job, row: PackageRow | None) -> None:
+async def _check_upstream(job: _Job, seen: Seen) -> None:
     """Guide, "Publishing and upstream repositories": what is reachable there is not published here."""
-    if not job.info.upstreams or not origin.may_retain(row):
+    if seen.alone or not origin.may_retain(seen.row):
         return
     where = await job.services.resolver.reachable(job.repository, job.draft.key)
     if where is not None:

@@ -8,6 +8,7 @@ when its name is given in `files` (Swift's client sends none, NuGet's sends ever
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -262,7 +263,28 @@ class Parser:
         return End()
 
 
+_COMMON = re.compile(
+    rb'\r\nContent-Disposition: (form-data; name="([^"\\\r\n]+)"(?:; filename="([^"\\\r\n]+)")?)'
+    rb"(?:\r\nContent-Type: ([a-z0-9/.+-]+))?",
+    re.IGNORECASE,
+)
+"""How nearly every client writes a part's headers; others take the long way to the same result."""
+
+
 def _head(raw: bytes) -> Head:
+    common = _COMMON.fullmatch(raw)
+    if common is not None:
+        value, name, filename, kind = (
+            None if text is None else text.decode("utf-8", "replace") for text in common.groups()
+        )
+        headers = {"content-disposition": value or ""}
+        if kind is not None:
+            headers["content-type"] = kind
+        return Head(name or "", filename, headers)
+    return _any_head(raw)
+
+
+def _any_head(raw: bytes) -> Head:
     headers: dict[str, str] = {}
     for line in raw.split(b"\r\n"):
         if not line:
@@ -306,7 +328,8 @@ async def receive(
         parser = Parser(boundary_of(content_type), bounds)
         async for chunk in chunks:
             for event in parser.feed(chunk):
-                await receiver.take(event)
+                if not receiver.field(event):
+                    await receiver.take(event)
         parser.close()
         yield receiver.form
 
@@ -334,37 +357,49 @@ class _Receiver:
         self._size = 0
         self._spent = 0
 
-    async def take(self, event: Head | Data | End) -> None:
+    def field(self, event: Head | Data | End) -> bool:
+        """Take what belongs to a field; False for what belongs to a file."""
         if isinstance(event, Head):
-            await self._begin(event)
-        elif isinstance(event, Data):
-            await self._more(event.chunk)
-        elif self._staging is None:
+            self._head, self._value, self._size = event, bytearray(), 0
+            return event.filename is None and event.name not in self._files
+        if self._staging is not None:
+            return False
+        if isinstance(event, Data):
+            self._more(event.chunk)
+        else:
             self.form.fields.append((self._head.name, bytes(self._value)))
+        return True
+
+    async def take(self, event: Head | Data | End) -> None:
+        """Take what belongs to a file."""
+        if isinstance(event, Head):
+            await self._begin()
+        elif self._staging is None:
+            return
+        elif isinstance(event, Data):
+            await self._write(self._staging, event.chunk)
         else:
             staged = await self._staging.done()
             self.form.files.append(FilePart(self._head.name, self._head.filename, self._head.headers, staged))
             self._staging = None
 
-    async def _begin(self, head: Head) -> None:
-        self._head, self._value, self._size = head, bytearray(), 0
-        if head.filename is None and head.name not in self._files:
-            return
+    async def _begin(self) -> None:
         if len(self.form.files) >= self._limits.files:
             raise TooLarge(f"The form has more than {self._limits.files} files")
         if self._before_file is not None:
             await self._before_file(self.form)
         self._staging = await self._stack.enter_async_context(self._stage())
 
-    async def _more(self, chunk: bytes) -> None:
+    async def _write(self, staging: Staging, chunk: bytes) -> None:
         self._size += len(chunk)
-        if self._staging is not None:
-            if self._limits.file_bytes is not None and self._size > self._limits.file_bytes:
-                raise TooLarge(
-                    f"The file {self._head.filename or self._head.name!r} exceeds {self._limits.file_bytes} bytes"
-                )
-            await self._staging.write(chunk)
-            return
+        if self._limits.file_bytes is not None and self._size > self._limits.file_bytes:
+            raise TooLarge(
+                f"The file {self._head.filename or self._head.name!r} exceeds {self._limits.file_bytes} bytes"
+            )
+        await staging.write(chunk)
+
+    def _more(self, chunk: bytes) -> None:
+        self._size += len(chunk)
         self._spent += len(chunk)
         if self._size > self._limits.field_bytes or self._spent > self._limits.fields_bytes:
             raise TooLarge(f"The form field {self._head.name!r} is too large")

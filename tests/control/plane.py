@@ -24,7 +24,7 @@ from registry.control.dispatch import ControlPlane
 from registry.core import publishing
 from registry.core.arns import Arns
 from registry.core.errors import ResourceNotFound
-from registry.core.ports import Content
+from registry.core.ports import Content, Tx
 from registry.core.services import Services
 from registry.core.types import (
     AccessKey,
@@ -75,6 +75,9 @@ class Alone:
 
     async def open(self, repo: Repository, key: VersionKey, asset: str, *, retain: bool = True) -> Content:
         raise ResourceNotFound("Nothing upstream")
+
+    async def alone(self, tx: Tx, repo: Repository) -> bool:
+        return False
 
     async def reachable(self, repo: Repository, key: VersionKey) -> str | None:
         return None

@@ -100,6 +100,9 @@ class Above:
         self.asked.append(("open", (key, asset, retain)))
         return None  # type: ignore[return-value]
 
+    async def alone(self, tx: Tx, repo: Repository) -> bool:
+        return False
+
     async def reachable(self, repo: Repository, key: VersionKey) -> str | None:
         self.asked.append(("reachable", key))
         return self.reach.get(key)

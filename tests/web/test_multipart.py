@@ -5,14 +5,26 @@ from __future__ import annotations
 import asyncio
 import itertools
 import tracemalloc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.core.errors import AccessDenied, TooLarge, Validation
-from registry.web.multipart import Data, End, Form, Head, Limits, Parser, boundary_of, media_type, receive
+from registry.web.multipart import (
+    Data,
+    End,
+    Form,
+    Head,
+    Limits,
+    Parser,
+    _any_head,
+    _head,
+    boundary_of,
+    media_type,
+    receive,
+)
 from storage.blobs.memory import MemoryBlobs
 from tests.samples.pypi import multipart
 
@@ -248,3 +260,28 @@ async def test_a_large_file_takes_constant_memory() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 8 * 1024**2
+
+
+@given(
+    name=st.text(st.characters(blacklist_categories=("Cs",)), max_size=12),
+    filename=st.none() | st.text(st.characters(blacklist_categories=("Cs",)), max_size=12),
+    kind=st.none() | st.sampled_from(["text/plain", "application/octet-stream; x=y", "a b", ""]),
+    spelled=st.sampled_from(["Content-Disposition", "content-disposition", "CONTENT-DISPOSITION"]),
+    junk=st.binary(max_size=3),
+)
+def test_a_common_head_reads_as_any_head_does(
+    name: str, filename: str | None, kind: str | None, spelled: str, junk: bytes
+) -> None:
+    raw = f'\r\n{spelled}: form-data; name="{name}"'.encode() + junk
+    if filename is not None:
+        raw += f'; filename="{filename}"'.encode()
+    if kind is not None:
+        raw += f"\r\nContent-Type: {kind}".encode()
+
+    def read(how: Callable[[bytes], Head]) -> Head | str:
+        try:
+            return how(raw)
+        except Validation as err:
+            return str(err)
+
+    assert read(_head) == read(_any_head)
