@@ -45,6 +45,8 @@ _UNLIMITED = 1 << 30
 # A decision that depends on these is made anew each time.
 _MOVING = {"aws:currenttime", "aws:epochtime"}
 _TAG = "aws:resourcetag/"
+# Characters of a resource and of what a request says of itself; a decision about more is not remembered.
+_LONGEST = 2048
 # The service model has no ResourceNotFound for these; they say AccessDenied whether the domain is there or not.
 _SPEECHLESS = {"codeartifact:createdomain", "codeartifact:deletedomain"}
 
@@ -135,7 +137,8 @@ async def _outcome(tx: Tx, ask: _Ask) -> Outcome:
     outcome = _outcomes.get(question)
     if outcome is None:
         outcome = _decide(rules, ask, given if given is not None else _context(ask))
-        _keep(tx, _outcomes, question, outcome)
+        if len(ask.resource) + sum(len(each) for value in values for each in value or ()) <= _LONGEST:
+            _keep(tx, _outcomes, question, outcome)
     return outcome
 
 

@@ -38,8 +38,9 @@ from registry.web.wire import Aborted
 
 log = logging.getLogger(__name__)
 
-_PLACE = re.compile(r"/([^/]+)/d/([^/]+)-([0-9]{12})/([^/]+)(?:/(.*))?", re.DOTALL)
-_PLACE_BELOW_HOST = re.compile(r"/([^/]+)/([^/]+)(?:/(.*))?", re.DOTALL)
+# Names have at most 100 characters, each of which may be spelled in three; longer ones would only fill memories.
+_PLACE = re.compile(r"/([^/]+)/d/([^/]{1,300})-([0-9]{12})/([^/]{1,300})(?:/(.*))?", re.DOTALL)
+_PLACE_BELOW_HOST = re.compile(r"/([^/]+)/([^/]{1,300})(?:/(.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

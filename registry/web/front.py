@@ -38,6 +38,9 @@ from registry.web.wire import Aborted, send_whole
 
 log = logging.getLogger(__name__)
 
+LONGEST_PATH = 2048
+"""Characters of a path that the log shows; lines wait in memory while its reader is slow."""
+
 
 _NO_QUERY = (
     b'<ErrorResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><Error><Type>Sender</Type>'
@@ -177,7 +180,7 @@ class Front:
             "action": trip.route or "-",
             "resource": trip.resource,
             "method": trip.method,
-            "path": masked(scope["raw_path"].decode("latin-1")),
+            "path": masked(scope["raw_path"].decode("latin-1"))[:LONGEST_PATH],
             "status": trip.status or 499,
             "bytes": trip.sent,
             "ms": round(seconds * 1000, 3),

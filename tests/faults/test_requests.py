@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.harness import Server, basic
+from tests.faults.test_connections import memory
+from tests.harness import ACCOUNT, Server, basic
 from tests.samples import npm
 
 
@@ -66,3 +67,18 @@ def test_a_document_of_nothing_but_keys_is_refused_in_time(sound: Server) -> Non
     body = b"{" + b'"":0,' * 2_000_000 + b'"":0}'
 
     assert sound.request("PUT", sound.endpoint("npm") + "left", body=body, token=sound.token()).status == 400
+
+
+def test_long_names_are_neither_remembered_nor_logged(sound: Server) -> None:
+    """A client that makes up names must not fill the memory with them."""
+    token = sound.token()
+    before = memory()
+    for number in range(400):
+        name = f"{number}-" + "x" * 60_000
+        assert sound.get(f"/npm/d/dom-{ACCOUNT}/{name}/left", token=token).status == 404
+        assert sound.get(f"/npm/d/{name}-{ACCOUNT}/repo/left", token=token).status == 404
+        assert sound.get(f"/npm/d/dom-{ACCOUNT}/repo/{name}", token=token).status == 400
+
+    assert memory() - before < 30_000_000
+    sound.stop()
+    assert max(len(line.get("path", "")) for line in sound.records()) <= 2048
