@@ -15,7 +15,9 @@ from typing import BinaryIO
 
 MAX_ENTRIES = 500_000
 MAX_UNPACKED = 16 * 1024**3
-MAX_RATIO = 1100  # deflate itself ends near 1030
+MAX_RATIO = 250
+FREE_OF_RATIO = 256 * 1024**2
+"""Bytes that may be unpacked from anything: a second's work."""
 MIN_MEMBER = 1024
 """Bytes of a gzip member on average, beyond the first thousand: each costs a copy of what follows it."""
 MAX_MANIFEST = 4 * 1024**2
@@ -229,7 +231,7 @@ class _Inflated:
         unpacked = self.taken + len(self._ready)
         if self.heavy is not None and unpacked > self.heavy:
             raise Heavy
-        if unpacked > self._stop or unpacked > MAX_RATIO * max(self._in, 1024):
+        if unpacked > self._stop or unpacked > max(MAX_RATIO * self._in, FREE_OF_RATIO):
             raise ValueError("The tarball unpacks to more than is allowed")
         return True
 

@@ -10,6 +10,7 @@ import struct
 import threading
 import tracemalloc
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -156,3 +157,13 @@ def test_what_bombs_look_like_is_what_we_say() -> None:
     """The bombs above are small on the wire."""
     assert len(bz2.compress(bytes(20_000_000))) < 4096
     assert len(lzma.compress(bytes(20_000_000))) < 8192
+
+
+def test_a_tarball_that_unpacks_to_a_thousand_times_its_size_is_not_unpacked_to_the_end(tmp_path: Path) -> None:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    header = entry(b"package/zeros", b"\x80" + (1 << 33).to_bytes(11, "big"))
+    piece = bytes(16_000_000)
+    path = put(tmp_path, packer.compress(header) + b"".join(packer.compress(piece) for _ in range(40)) + packer.flush())
+
+    with pytest.raises(ValueError, match="unpacks to more"):
+        within(10, lambda: tarball.inspect(path))

@@ -77,7 +77,7 @@ def test_a_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         info = tarfile.TarInfo("package/zeros")
         info.size = 40 * 1024**2
         archive.addfile(info, io.BytesIO(bytes(info.size)))
-    monkeypatch.setattr(tarball, "MAX_RATIO", 200)
+    monkeypatch.setattr(tarball, "FREE_OF_RATIO", 1024)
 
     with pytest.raises(ValueError, match="unpacks"):
         tarball.inspect(put(out.getvalue()))
