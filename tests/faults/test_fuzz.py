@@ -46,7 +46,8 @@ _, FORM = pypi.upload(pypi.Project(), *pypi.wheel(pypi.Project()))
 BODIES = [
     b"", b"{}", b"[]", b"null", b'"1.0.0"', b"x" * 3000, b"\xff\xfe", npm.Publish().body(),
     npm.Publish().body()[:-30], FORM,
-    FORM[:-12], b'{"versions":{"1.0.0":{"deprecated":"x"}}}', b'{"versions":{}}', b'{"_attachments":{}}', b'{"users":{}}',
+    FORM[:-12], b'{"versions":{"1.0.0":{"deprecated":"x"}}}', b'{"versions":{}}', b'{"_attachments":{}}',
+    b'{"users":{}}',
     b'{"yanked":true}', b'{"password":"x"}', b'{"maintainers":[]}', b"[" * 600,
 ]  # fmt: skip
 
