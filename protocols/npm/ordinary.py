@@ -59,6 +59,6 @@ def split(body: bytes) -> Plain | None:
         return None
     ((key, attachment),) = document.attachments.items()
     text = body[opens + 1 : ends]
-    if key.endswith(".sigstore") or not text or b"\\" in text or memoryview(attachment.data) != body[opens : ends + 1]:
+    if key.endswith(".sigstore") or not text or b"\\" in text or bytes(attachment.data) != body[opens : ends + 1]:
         return None
     return Plain(document, key, text)
