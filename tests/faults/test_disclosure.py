@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -56,24 +57,30 @@ REQUESTS: list[tuple[str, str, str, bytes | None, dict[str, str]]] = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def town(server: Server) -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """`dom` with `repo` and a package in it; the strangers' account may get tokens and nothing else."""
-    assert server.request("PUT", server.endpoint("npm") + "left", body=npm.Publish().body(), token=server.token())
-    statement = {**TOKENS, "Action": TOKENS["Action"][0], "Principal": {"AWS": STRANGERS}}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    server.boto().put_domain_permissions_policy(domain="dom", policyDocument=policy)
-    server.make("hidden", "repo")
-    yield server
+    with Server(tmp_path_factory.mktemp("town") / "data") as server:
+        server.make("dom", "repo")
+        assert server.request("PUT", server.endpoint("npm") + "left", body=npm.Publish().body(), token=server.token())
+        statement = {**TOKENS, "Action": TOKENS["Action"][0], "Principal": {"AWS": STRANGERS}}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        server.boto().put_domain_permissions_policy(domain="dom", policyDocument=policy)
+        server.make("hidden", "repo")
+        yield server
 
 
-def caller(server: Server, who: str) -> Any:
-    if who == "stranger":
+_number = itertools.count()
+
+
+def caller(server: Server, kind: str) -> Any:
+    who = f"{kind}{next(_number)}"
+    if kind == "stranger":
         everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
         return new_user(server, who, everything, account=STRANGERS)
     elsewhere = f"arn:aws:codeartifact:us-west-2:{ACCOUNT}:package/dom/elsewhere/*"
     publish = {"Effect": "Allow", "Action": "codeartifact:PublishPackageVersion", "Resource": elsewhere}
-    return new_user(server, who, TOKENS, *([publish] if who == "publisher" else []))
+    return new_user(server, who, TOKENS, *([publish] if kind == "publisher" else []))
 
 
 def heard(server: Server, token: str, request: tuple[Any, ...], repo: str, domain: str) -> tuple[Any, ...]:

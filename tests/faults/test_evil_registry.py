@@ -206,11 +206,10 @@ def test_a_page_in_broken_http_harms_nobody_else(evil: Evil, headers: dict[str, 
     assert evil.npm("right/-/right-1.0.0.tgz").body == other
 
 
-@pytest.mark.parametrize("coding", ["gzip", "deflate"])
-def test_a_listing_that_inflates_without_end_is_refused(evil: Evil, coding: str) -> None:
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31 if coding == "gzip" else 15)
-    bomb = b"".join(packer.compress(b" " * 1_000_000) for _ in range(400)) + packer.flush()
-    evil.lists(bomb, {"Content-Encoding": coding})
+def test_a_listing_that_inflates_without_end_is_refused(evil: Evil) -> None:
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    bomb = b"".join(packer.compress(b" " * 1_000_000) for _ in range(300)) + packer.flush()
+    evil.lists(bomb, {"Content-Encoding": "gzip"})
 
     answer = evil.npm()
 

@@ -17,7 +17,7 @@ import storage
 import upstreams
 from registry.control import model
 
-LENGTH = 30_000
+LENGTH = 10_000
 UNITS = [
     *'a0 -./_=,;:*?([{<"\\@~A\u00e9\t\n\r',
     *("a.", "a-", "0.", "1.0", "a0", "x-", '\\"', "%2", "%41", "..", "a,", "a;", "v=", "\r\n", "a:", "a*", "py3", "0x"),
@@ -71,4 +71,4 @@ def test_a_pattern_does_not_backtrack_for_long(text: str) -> None:
                 started = time.process_time()
                 asked(given)
                 spent = time.process_time() - started
-                assert spent < 1, f"{text} on {begin!r} + {unit!r} * n + {end!r}: {spent:.1f} s"
+                assert spent < 0.3, f"{text} on {begin!r} + {unit!r} * n + {end!r}: {spent:.1f} s"

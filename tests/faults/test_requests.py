@@ -53,9 +53,8 @@ def test_a_publish_whose_attachments_come_twice_is_refused(sound: Server, again:
     assert sound.request("PUT", sound.endpoint("npm") + "left", body=body, token=sound.token()).status == 400
 
 
-@pytest.mark.parametrize("part", [b"{}", b"[]", b'{"":0}'])
-def test_a_document_of_nothing_but_braces_is_refused_in_time(sound: Server, part: bytes) -> None:
-    body = b'{"x":[' + (part + b",") * (8_000_000 // len(part)) + b"0]}"
+def test_a_document_of_nothing_but_braces_is_refused_in_time(sound: Server) -> None:
+    body = b'{"x":[' + b"{}," * 2_000_000 + b"0]}"
 
     started = time.monotonic()
     status = sound.request("PUT", sound.endpoint("npm") + "left", body=body, token=sound.token()).status
@@ -73,12 +72,12 @@ def test_long_names_are_neither_remembered_nor_logged(sound: Server) -> None:
     """A client that makes up names must not fill the memory with them."""
     token = sound.token()
     before = memory()
-    for number in range(400):
+    for number in range(120):
         name = f"{number}-" + "x" * 60_000
         assert sound.get(f"/npm/d/dom-{ACCOUNT}/{name}/left", token=token).status == 404
         assert sound.get(f"/npm/d/{name}-{ACCOUNT}/repo/left", token=token).status == 404
         assert sound.get(f"/npm/d/dom-{ACCOUNT}/repo/{name}", token=token).status == 400
 
-    assert memory() - before < 30_000_000
+    assert memory() - before < 15_000_000
     sound.stop()
     assert max(len(line.get("path", "")) for line in sound.records()) <= 2048
