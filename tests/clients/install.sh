@@ -11,6 +11,7 @@ attempt() { # name, command...
   local name=$1
   shift
   [ -e "$tools/$name/.done" ] && return
+  mkdir -p "$tools/$name"
   for try in 1 2 3; do
     if "$@" >"$tools/$name.log" 2>&1; then
       touch "$tools/$name/.done"
@@ -33,23 +34,16 @@ node() { # name, package
   npm install --no-audit --no-fund --loglevel=error --prefix "$tools/$1" "$2"
 }
 
-attempt py venv py 'pip>=26' uv twine build setuptools wheel hatchling flit
-attempt poetry venv poetry poetry
-attempt hatch venv hatch hatch
-attempt pdm venv pdm 'pdm[locked]'
-if command -v npm >/dev/null; then
-  attempt npm6 node npm6 npm@6
-  attempt npm8 node npm8 npm@8
-  attempt npm10 node npm10 npm@10
-  attempt npm11 node npm11 npm@11
-  attempt yarn1 node yarn1 yarn@1
-  attempt yarn4 node yarn4 @yarnpkg/cli-dist
-  attempt pnpm-cli node pnpm-cli pnpm
-  attempt bun-cli node bun-cli bun
-else
-  echo "not installed: the JavaScript clients (no npm here)" >&2
-  failed+=(npm)
-fi
+debian() { # package... (from the system's archive; needs root)
+  dpkg -s "$@" >/dev/null 2>&1 && return
+  apt-get -o Acquire::Retries=3 update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
+}
+
+# One file for each family of clients; they use the functions above.
+for part in tests/clients/install.d/*.sh; do
+  # shellcheck source=/dev/null
+  . "$part"
+done
 
 if [ ${#failed[@]} -gt 0 ] && [ -n "${CI:-}" ]; then
   exit 1
