@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
 from starlette.responses import Response
 
 from protocols.generic import checksums, names, problem, render
@@ -152,11 +153,10 @@ async def _visible(view: RepoView, key: VersionKey) -> Version:
 async def list_assets(req: Req, view: RepoView) -> Answer:
     """JSON, or SHA256SUMS for a client that prefers plain text."""
     version = await _visible(view, _version(req))
-    headers = {"cache-control": "no-cache", "vary": "Accept"}
     accepted = req.headers.get("accept", "").partition(",")[0].partition(";")[0].strip().lower()
     if accepted == "text/plain":
-        return reply.text(render.sums(version), headers=headers)
-    return reply.json(render.assets(version), headers=headers)
+        return reply.document(req, render.sums(version).encode(), "text/plain; charset=utf-8", vary="Accept")
+    return reply.document(req, msgspec.json.encode(render.assets(version)), "application/json", vary="Accept")
 
 
 async def list_versions(req: Req, view: RepoView) -> Answer:
@@ -166,7 +166,7 @@ async def list_versions(req: Req, view: RepoView) -> Answer:
     if own is None:
         name = f"{package.namespace}/{package.name}"
         raise ResourceNotFound(f"There is no package {name} here", resource_id=name, resource_type="package")
-    return reply.json(render.versions(package, own[1]), headers={"cache-control": "no-cache"})
+    return reply.document(req, msgspec.json.encode(render.versions(package, own[1])), "application/json")
 
 
 async def finish(req: Req, view: RepoView) -> Answer:

@@ -2,6 +2,7 @@
 
 json(value, status=200, headers=None)             small JSON
 text(value, status=200, media_type="text/plain")  small text
+document(req, body, media_type)                   a small mutable document with an ETag of its bytes, and 304
 await content(req, content, media_type=..., etag=..., headers=..., filename=...)
     a file: GET, HEAD, Range (one and several), If-Range, 304, 416
 await index(req, view, package, kind=..., media_type=..., render=..., vary=...)
@@ -10,6 +11,7 @@ await index(req, view, package, kind=..., media_type=..., render=..., vary=...)
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import quote
 
@@ -19,7 +21,7 @@ from starlette.responses import Response
 from registry.core.ports import Content
 from registry.core.types import Listing, PackageKey
 from registry.core.view import RepoView
-from registry.web import exchange
+from registry.web import exchange, ranges
 from registry.web.adapter import Answer
 from registry.web.files import FileAnswer
 from registry.web.indexes import IndexAnswer
@@ -47,6 +49,16 @@ def text(
     """Small text in UTF-8; `media_type` is sent as given."""
     body = value.encode() if isinstance(value, str) else value
     return Response(body, status, {**(headers or {}), "content-type": media_type})
+
+
+def document(req: Req, body: bytes, media_type: str, *, vary: str = "") -> Response:
+    """A small document that may change and that no stamp stands for: an ETag of its bytes, and 304."""
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"cache-control": "no-cache", "etag": etag, **({"vary": vary} if vary else {})}
+    asked = req.headers.get("if-none-match")
+    if asked is not None and ranges.matches(asked, etag):
+        return Response(b"", 304, headers)
+    return Response(body, 200, {**headers, "content-type": media_type})
 
 
 async def content(

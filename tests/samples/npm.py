@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.harness import Answer
+from tests.samples.base import Shop
+
 
 def tarball(
     name: str = "left",
@@ -125,3 +128,37 @@ def packument(name: str, versions: Mapping[str, bytes], *, base: str, **more: An
         "readme": f"# {name}\n",
         **more,
     }
+
+
+class _Sample:
+    """Implements tests.samples.base.Sample: scoped packages, as the harder kind."""
+
+    format = "npm"
+    connection = "public:npmjs"
+    dependency = "dep"
+    readme = True
+
+    def coordinates(self, word: str) -> tuple[str | None, str]:
+        return "team", word
+
+    def publish(self, shop: Shop, word: str, version: str = "1.0.0", *, marker: str = "") -> Answer:
+        made = Publish(
+            f"@team/{word}",
+            version,
+            tgz=tarball(f"@team/{word}", version, files={"marker": marker}, dependencies={"dep": "^1"}),
+            manifest={"dependencies": {"dep": "^1"}},
+            readme=f"# {word}\n",
+        )
+        return shop("PUT", f"@team%2f{word}", made.body(), {"Content-Type": "application/json"})
+
+    def index(self, word: str) -> str:
+        return f"@team%2f{word}"
+
+    def versions(self, answer: Answer, word: str) -> set[str]:
+        return set(answer.json()["versions"])
+
+    def asset(self, word: str, version: str = "1.0.0") -> tuple[str, str]:
+        return "package.tgz", f"@team/{word}/-/{word}-{version}.tgz"
+
+
+SAMPLE = _Sample()

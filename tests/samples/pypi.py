@@ -6,10 +6,14 @@ import base64
 import gzip
 import hashlib
 import io
+import re
 import tarfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+from tests.harness import Answer
+from tests.samples.base import Shop
 
 FIXED = (2026, 1, 1, 0, 0, 0)
 
@@ -143,3 +147,33 @@ def multipart(
 def upload(project: Project, filename: str, body: bytes, **changed: str | None) -> tuple[str, bytes]:
     """(Content-Type, body) of a whole upload."""
     return multipart(form(project, filename, body, **changed), [("content", filename, body)])
+
+
+class _Sample:
+    """Implements tests.samples.base.Sample: one wheel a version."""
+
+    format = "pypi"
+    connection = "public:pypi"
+    dependency = "dep"
+    readme = True
+
+    def coordinates(self, word: str) -> tuple[str | None, str]:
+        return None, word
+
+    def publish(self, shop: Shop, word: str, version: str = "1.0.0", *, marker: str = "") -> Answer:
+        project = Project(word, version, description=f"# {word}\n", requires=("dep>=1",), code=f"MARKER = {marker!r}\n")
+        kind, body = upload(project, *wheel(project))
+        return shop("POST", "", body, {"Content-Type": kind})
+
+    def index(self, word: str) -> str:
+        return f"simple/{word}/"
+
+    def versions(self, answer: Answer, word: str) -> set[str]:
+        return set(re.findall(rf">{word}-([^-]+)-py3-none-any\.whl</a>", answer.text))
+
+    def asset(self, word: str, version: str = "1.0.0") -> tuple[str, str]:
+        name = f"{word}-{version}-py3-none-any.whl"
+        return name, f"simple/{word}/{version}/{name}"
+
+
+SAMPLE = _Sample()
