@@ -18,6 +18,7 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,6 +34,17 @@ ACCOUNT = "111122223333"
 REGION = "us-west-2"
 ACCESS_KEY = "AKIAHARNESS000000001"
 SECRET_KEY = "harness/secret/key/of/forty/characters+00"
+
+
+_making = threading.Lock()
+
+
+@cache
+def _session() -> Any:
+    """Reading the service's model takes longer than most tests; one session keeps it."""
+    import boto3
+
+    return boto3.session.Session()
 
 
 @dataclass(frozen=True)
@@ -153,17 +165,17 @@ class Server:
         self, service: str = "codeartifact", *, access_key: str | None = None, secret_key: str | None = None
     ) -> Any:
         """A boto3 client of this server; the administrator's unless keys are given."""
-        import boto3
         from botocore.config import Config as BotoConfig
 
-        return boto3.session.Session().client(
-            service,
-            endpoint_url=self.url,
-            region_name=REGION,
-            aws_access_key_id=access_key or self.access_key,
-            aws_secret_access_key=secret_key or self.secret_key,
-            config=BotoConfig(retries={"max_attempts": 0}, ignore_configured_endpoint_urls=True),
-        )
+        with _making:  # a session is not for several threads at once
+            return _session().client(
+                service,
+                endpoint_url=self.url,
+                region_name=REGION,
+                aws_access_key_id=access_key or self.access_key,
+                aws_secret_access_key=secret_key or self.secret_key,
+                config=BotoConfig(retries={"max_attempts": 0}, ignore_configured_endpoint_urls=True),
+            )
 
     def token(self, domain: str = "dom") -> str:
         """An authorization token of the administrator; kept, so that tests are quick."""
