@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
+from registry.core import iam
 from registry.core.types import (
     Absent,
     AccessKey,
@@ -90,6 +91,10 @@ class BlobStore(Protocol):
 
     def path(self, key: str) -> Path | None:
         """The local file, where there is one (the file driver), for fast serving."""
+
+    async def link(self, key: str, *, media_type: str, disposition: str) -> str | None:
+        """An address that gives the whole file, with these headers, to whoever has it, for a short while.
+        None: there is none, or the settings want none.  Nothing is asked of the store."""
 
     async def delete(self, key: str) -> None:
         """Remove one's own loser, or what the sweep condemned; absent is fine."""
@@ -338,6 +343,9 @@ class Tx(Protocol):
 
     writes: bool
     identity: Identities
+    principals: iam.Principals
+    managed: iam.Managed
+    logins: iam.Logins
     domains: Domains
     repositories: Repositories
     packages: Packages
@@ -363,6 +371,10 @@ class Store(Protocol):
 
     def epoch(self) -> int | None:
         """A number that differs whenever any process committed something since; None when unknowable."""
+
+    async def moment(self) -> int | None:
+        """The epoch, asked for after this call; for an engine that cannot tell at once, requests that arrive together
+        share one question, and `epoch` gives its answer to the request from then on."""
 
 
 # --- upstreams -------------------------------------------------------------------------------

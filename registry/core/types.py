@@ -371,12 +371,19 @@ class Change:
     status: Status | None = None
 
 
+CallerKind = Literal["User", "AssumedRole", "FederatedUser", "Anonymous"]
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: an IAM user of an account.
+    """Who asks: an IAM user of an account, a session of a role, or (where that is allowed) nobody known.
 
     `token_domain` is the id of the domain that the presented authorization token is good for,
-    None for a signed request.
+    None for a signed request (and for a token that is good for every domain).
+    `name` is the user's or the role's.  `user_id` is aws:userid: the unique id, of a session followed by its name.
+    `session` holds condition keys of the session (tags, issue time); `policies` and `policy_arns` narrow it.
+    `session_id` is empty for long-term credentials; equal ids mean equal `session`, `policies` and `policy_arns`.
+    `expires` (ms) is the session's own end.
     """
 
     account: str
@@ -385,6 +392,21 @@ class Caller:
     name: str
     token_domain: int | None = None
     session: Mapping[str, str] = field(default_factory=dict)
+    kind: CallerKind = "User"
+    policies: tuple[str, ...] = ()
+    policy_arns: tuple[str, ...] = ()
+    session_id: str = ""
+    expires: int | None = None
+
+    @property
+    def principal_id(self) -> str:
+        """The unique id of the user or the role."""
+        return self.user_id.partition(":")[0]
+
+    @property
+    def anonymous(self) -> bool:
+        """Nobody said who asks, and the server lets such callers read what is open to all."""
+        return self.kind == "Anonymous"
 
 
 @dataclass(frozen=True, slots=True)
@@ -455,6 +477,8 @@ class PolicyDocument:
     arn: str
     document: str
     revision: str
+    bound: Mapping[str, str] = field(default_factory=dict)
+    """Principals that were there when it was put: ARN -> unique id, which no later one of that name has."""
 
 
 @dataclass(frozen=True, slots=True)

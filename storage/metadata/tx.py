@@ -5,16 +5,19 @@ Parameters are written `$1`, `$2`, ... on every engine; a driver binds them as i
 
 from __future__ import annotations
 
-from registry.core import ports
+from registry.core import iam, ports
 from storage.metadata.listing_memo import ListingMemo
 from storage.metadata.sql import Sql
 from storage.metadata.tables.blobs import Blobs
 from storage.metadata.tables.domains import Domains
 from storage.metadata.tables.identity import Identities
 from storage.metadata.tables.listings import Listings
+from storage.metadata.tables.logins import Logins
+from storage.metadata.tables.managed import ManagedPolicies
 from storage.metadata.tables.outbox import Outbox
 from storage.metadata.tables.packages import Packages
 from storage.metadata.tables.policies import Policies
+from storage.metadata.tables.principals import Principals
 from storage.metadata.tables.repositories import Repositories
 from storage.metadata.tables.versions import Versions
 
@@ -27,9 +30,12 @@ class Transaction:
         "domains",
         "identity",
         "listings",
+        "logins",
+        "managed",
         "outbox",
         "packages",
         "policies",
+        "principals",
         "repositories",
         "versions",
         "writes",
@@ -38,6 +44,9 @@ class Transaction:
     def __init__(self, sql: Sql, memo: ListingMemo, *, writes: bool) -> None:
         self.writes = writes
         self.identity: ports.Identities = Identities(sql)
+        self.principals: iam.Principals = Principals(sql)
+        self.managed: iam.Managed = ManagedPolicies(sql)
+        self.logins: iam.Logins = Logins(sql)
         self.domains: ports.Domains = Domains(sql)
         self.repositories: ports.Repositories = Repositories(sql)
         self.packages: ports.Packages = Packages(sql)

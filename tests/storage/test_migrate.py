@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 
 import pytest
 
+from registry.core.types import AccessKey, User
 from storage.metadata import migrate
 from storage.metadata.sqlite import SQLiteStore
+
+ALL = migrate.pending([], "sqlite")
 
 
 def test_everything_is_pending_on_an_empty_database_and_nothing_afterwards():
     pending = migrate.pending([], "sqlite")
 
-    assert [migration.number for migration in pending] == list(range(1, len(pending) + 1))
+    assert [migration.number for migration in pending] == sorted({migration.number for migration in pending})
+    assert pending[0].number == 1
     assert migrate.pending([migration.number for migration in pending], "sqlite") == []
 
 
@@ -52,7 +57,7 @@ async def test_opening_again_changes_nothing(tmp_path):
         ran = await store.read(lambda tx: tx.identity._sql.fetch("select number, name from migration"))
         await store.close()
 
-    assert ran == [(1, "first")]
+    assert sorted(ran) == [(each.number, each.name) for each in ALL]
 
 
 async def test_several_that_start_at_once_migrate_once(tmp_path):
@@ -62,7 +67,7 @@ async def test_several_that_start_at_once_migrate_once(tmp_path):
     ran = [await store.read(lambda tx: tx.identity._sql.fetch("select number from migration")) for store in stores]
     await asyncio.gather(*[store.close() for store in stores])
 
-    assert ran == [[(1,)]] * 4
+    assert [sorted(each) for each in ran] == [[(each.number,) for each in ALL]] * 4
 
 
 async def test_a_later_programs_file_is_left_alone(tmp_path):
@@ -75,3 +80,44 @@ async def test_a_later_programs_file_is_left_alone(tmp_path):
 
     with pytest.raises(migrate.SchemaTooNew):
         await SQLiteStore(tmp_path / "packyard.db").open()
+
+
+async def test_users_keys_and_policies_of_the_first_schema_are_kept(tmp_path):
+    first = [each for each in ALL if each.number == 1]
+    connection = sqlite3.connect(tmp_path / "packyard.db")
+    connection.execute(migrate.LEDGER)
+    for statement in first[0].statements:
+        connection.execute(statement)
+    connection.executescript(
+        """
+        insert into migration values (1, 'first', 0);
+        insert into account values ('111122223333', 1);
+        insert into iam_user values ('111122223333', 'Bob', '/team/', 'AIDABOB', 5);
+        insert into access_key values ('AKIABOB', '111122223333', 'Bob', x'00ff', 1, 6);
+        insert into managed_policy values ('arn:aws:iam::aws:policy/Some', 'managed');
+        insert into user_policy values ('111122223333', 'Bob', 'own', 'inline');
+        insert into attached_policy values ('111122223333', 'Bob', 'arn:aws:iam::aws:policy/Some');
+        """
+    )
+    connection.close()
+    store = SQLiteStore(tmp_path / "packyard.db")
+    await store.open()
+
+    async def work(tx):
+        grants = await tx.principals.grants("AIDABOB")
+        return (
+            await tx.identity.user("111122223333", "Bob"),
+            await tx.identity.key("AKIABOB"),
+            sorted(grants.documents),
+            await tx.principals.attached("AIDABOB"),
+        )
+
+    found = await store.read(work)
+    await store.close()
+
+    assert found == (
+        User("111122223333", "Bob", "/team/", "AIDABOB", 5),
+        AccessKey("AKIABOB", "111122223333", "Bob", b"\x00\xff", True),
+        ["inline", "managed"],
+        [("Some", "arn:aws:iam::aws:policy/Some")],
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 from registry.core.types import PolicyDocument
@@ -17,18 +18,19 @@ class Policies:
         self._sql = sql
 
     async def get(self, arn: str) -> PolicyDocument | None:
-        row = await self._sql.row("select arn, document, revision from resource_policy where arn = $1", arn)
-        return PolicyDocument(row[0], row[1], row[2]) if row else None
+        row = await self._sql.row("select arn, document, revision, bound from resource_policy where arn = $1", arn)
+        return PolicyDocument(row[0], row[1], row[2], json.loads(row[3])) if row else None
 
     async def put(self, policy: PolicyDocument, domain_id: int) -> None:
         await self._sql.run(
-            "insert into resource_policy (arn, domain_id, document, revision) values ($1, $2, $3, $4)"
+            "insert into resource_policy (arn, domain_id, document, revision, bound) values ($1, $2, $3, $4, $5)"
             " on conflict (arn) do update set domain_id = excluded.domain_id, document = excluded.document,"
-            " revision = excluded.revision",
+            " revision = excluded.revision, bound = excluded.bound",
             policy.arn,
             domain_id,
             policy.document,
             policy.revision,
+            json.dumps(dict(policy.bound)),
         )
         await self._touch(domain_id)
 
