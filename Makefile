@@ -44,10 +44,10 @@ type: install ## mypy, strict
 	$(BIN)/mypy
 
 test: tools ## everything: units, contracts, the real server, the real clients
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -q $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadgroup -q $(PYTEST_ARGS)
 
 clients: tools ## only the round trips of real package managers
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -q -m "clients or live" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadgroup -q -m "clients or live" $(PYTEST_ARGS)
 
 bench: install ## ratios to nginx and to peers in one run; writes docs/performance.md
 	$(BIN)/python -m tests.bench $(BENCH_ARGS)
