@@ -218,6 +218,8 @@ async def _write(tx: Tx, claims: Claims, job: _Job) -> Version:
     )
     row = place.row
     origin.require_publish(job.repository, key.package, row)
+    if row.seq == 1 and job.info.rivals is not None:
+        await _check_rivals(tx, job, job.info.rivals(key.package.name))
     held = await tx.versions.get(row.id, key.version) if row.seq > 1 else None
     verdict = weigh(held, draft, grows=job.info.grows)
     if held is not None and verdict.kind == "same":
@@ -228,6 +230,19 @@ async def _write(tx: Tx, claims: Claims, job: _Job) -> Version:
     for tag, tagged in draft.tags.items():
         await tx.packages.set_tag(row.id, tag, tagged)
     return version
+
+
+async def _check_rivals(tx: Tx, job: _Job, rivals: Sequence[str]) -> None:
+    """A name that is new here must not be taken for one that is there."""
+    for name in rivals:
+        row = await tx.packages.get(job.repository.id, replace(job.draft.key.package, name=name))
+        if row is not None:
+            raise Conflict(
+                f"Package {job.draft.facts.display or job.draft.key.package.name} cannot be beside {row.display}, "
+                "whose name reads the same",
+                resource_id=row.display,
+                resource_type="package",
+            )
 
 
 async def _settle(place: Place, job: _Job, held: Version | None, assets: tuple[Asset, ...]) -> Version:

@@ -16,6 +16,8 @@ from typing import BinaryIO, Literal, NamedTuple
 
 Control = Literal["ALLOW", "BLOCK"]
 OriginType = Literal["INTERNAL", "EXTERNAL"]
+Restriction = Literal["EXTERNAL_UPSTREAM", "INTERNAL_UPSTREAM", "PUBLISH"]
+Mode = Literal["ALLOW", "ALLOW_SPECIFIC_REPOSITORIES", "BLOCK", "INHERIT"]
 
 
 class Status(StrEnum):
@@ -43,6 +45,14 @@ class RepoKey:
 
     domain: DomainKey
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupKey:
+    """A package group, as clients name it: by its pattern."""
+
+    domain: DomainKey
+    pattern: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +205,19 @@ class PackageRow:
     created: int
     configured: bool = False
     """The controls were set by an owner (PutPackageOriginConfiguration), not by the first arrival."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackageGroup:
+    """A package group's row.  `modes` are its own restrictions, one of each kind."""
+
+    id: int
+    domain_id: int
+    pattern: str
+    contact: str
+    description: str
+    created: int
+    modes: Mapping[Restriction, Mode]
 
 
 @dataclass(frozen=True, slots=True)
@@ -431,6 +454,7 @@ class FormatInfo:
     `asset_name(name)` raises ValueError for an asset name that the format refuses (PublishPackageVersion).
     `refresh(stored, remote)`: native metadata of a retained file, brought up to date with what its registry
     says of it now (PyPI: yanked marks); None leaves the stored one.
+    `rivals(canonical name)`: names that cannot be beside it in one repository (cargo: `-` for `_`).
     """
 
     name: str
@@ -446,6 +470,8 @@ class FormatInfo:
     tag_latest: str | None = None
     asset_name: Callable[[str], None] | None = None
     refresh: Callable[[bytes, bytes], bytes] | None = None
+    aliases: tuple[str, ...] = ()
+    rivals: Callable[[str], tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
