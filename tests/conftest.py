@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 
+from tests import engines
 from tests.harness import Pair, Server
 
 PUBLIC = {"npm": "public:npmjs", "pypi": "public:pypi"}
@@ -21,9 +23,22 @@ def blockbuster() -> Iterator[BlockBuster]:
         for name in ("sqlite3.Connection.execute", "sqlite3.Cursor.fetchone", "sqlite3.Cursor.fetchall"):
             if name in detector.functions:
                 detector.functions[name].can_block_in("storage/metadata/sqlite.py", {"glance", "epoch"})
+        # asyncpg looks for certificates and a password file whenever it connects, which is seldom.
+        for function in detector.functions.values():
+            function.can_block_in("storage/metadata/postgres_link.py", {"connect"})
         # The socket does not block, and the file's bytes were seen in the page cache just before.
         detector.functions["os.sendfile"].can_block_in("registry/web/sendfile.py", {"_send"})
+        # Making an S3 client reads its models and the profile; that is done before anything is served.
+        for function in detector.functions.values():
+            function.can_block_in("storage/blobs/s3_bucket.py", {"_connected"})
         yield detector
+
+
+@pytest.fixture(params=engines.NAMES)
+def engine(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """Settings of a server for each pair of engines (see tests/engines.py)."""
+    with engines.settings(request.param) as settings:
+        yield settings
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 All of ROOT lies on one file system, so that placing is a link, not a copy; a small body comes in memory and is written
 where it stays.  Either way it is written once.
-A run holds a lock on its own staging directory; what was left by a run that holds none is removed at the next start.
 """
 
 from __future__ import annotations
@@ -10,12 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import fcntl
 import os
-import secrets
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,6 +21,7 @@ from registry.core.ports import Clock
 from registry.core.threads import Threads
 from registry.core.types import BlobStat, Staged
 from storage.blobs.base import chunk_size, disk_errors, fresh_key, is_key, lost
+from storage.blobs.runs import Run
 from storage.blobs.staging import Stage
 
 T = TypeVar("T")
@@ -40,14 +37,14 @@ class FileBlobs:
         self.root = root
         self.clock = clock or SystemClock()
         self.threads = Threads(THREADS, "blobs")
-        self.staging_directory = root / _STAGING / secrets.token_hex(8)
-        self._lock: int | None = None
+        self._run = Run(root / _STAGING)
+        self.staging_directory = self._run.directory
         self._ready: set[int] = set()
         self._domains: dict[int, DomainFiles] = {}
 
     async def open(self) -> None:
         """Make the directories and remove what dead runs left.  Raises Unavailable."""
-        await self.threads.run(self._open)
+        await self.threads.run(self._run.open)
 
     async def close(self) -> None:
         """Give up the staging directory.  Nothing is staged any more."""
@@ -58,6 +55,9 @@ class FileBlobs:
         if known is None:
             known = self._domains[domain_id] = DomainFiles(self, domain_id)
         return known
+
+    async def ready(self) -> None:
+        """The data directory is looked at by its owner."""
 
     async def domains(self) -> list[int]:
         """The domains that have a directory, for the sweep."""
@@ -81,27 +81,9 @@ class FileBlobs:
             _fsync(self.root)
         self._ready.add(domain_id)
 
-    def _open(self) -> None:
-        with disk_errors():
-            runs = self.root / _STAGING
-            runs.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with _locked(runs / "lock"):
-                for path in runs.glob("*.run"):
-                    _remove_if_dead(path)
-                self.staging_directory.mkdir(mode=0o700)
-                self._lock = os.open(
-                    self.staging_directory.with_suffix(".run"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600
-                )
-                fcntl.flock(self._lock, fcntl.LOCK_EX)
-
     def _close(self) -> None:
         self.threads.close()
-        if self._lock is None:
-            return
-        shutil.rmtree(self.staging_directory, ignore_errors=True)
-        self.staging_directory.with_suffix(".run").unlink(missing_ok=True)
-        os.close(self._lock)
-        self._lock = None
+        self._run.close()
 
 
 class DomainFiles:
@@ -141,6 +123,9 @@ class DomainFiles:
 
     def path(self, key: str) -> Path | None:
         return self._root / key if is_key(key) else None
+
+    async def link(self, key: str, *, media_type: str, disposition: str) -> str | None:
+        return None
 
     async def delete(self, key: str) -> None:
         path = self.path(key)
@@ -272,26 +257,3 @@ def _stats(shard: Path) -> list[BlobStat]:
             if is_key(key):
                 found.append(BlobStat(key, stat.st_size, stat.st_mtime_ns // 1_000_000))
     return found
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock among processes; a dead process holds none."""
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _remove_if_dead(run: Path) -> None:
-    descriptor = os.open(run, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(run.with_suffix(""), ignore_errors=True)
-        run.unlink(missing_ok=True)
-    except BlockingIOError:
-        return
-    finally:
-        os.close(descriptor)

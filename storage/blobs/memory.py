@@ -35,6 +35,9 @@ class MemoryBlobs:
     def of(self, domain_id: int) -> DomainMemory:
         return DomainMemory(self, self.placed.setdefault(domain_id, {}))
 
+    async def ready(self) -> None:
+        """Memory always is."""
+
     async def domains(self) -> list[int]:
         return sorted(self.placed)
 
@@ -73,6 +76,9 @@ class DomainMemory:
             yield body[offset : min(offset + size, stop)]
 
     def path(self, key: str) -> Path | None:
+        return None
+
+    async def link(self, key: str, *, media_type: str, disposition: str) -> str | None:
         return None
 
     async def delete(self, key: str) -> None:
