@@ -27,7 +27,7 @@ from registry.core.clock import SystemClock
 from registry.core.errors import RegistryError, Unavailable
 from registry.core.ports import Tx
 from registry.core.services import Services
-from registry.drivers import blobs_of, store_of
+from registry.drivers import Metadata, blobs_of, store_of
 from registry.identity.bootstrap import Made, Seed, bootstrap
 from registry.identity.secrets import Secrets, master_key
 from registry.identity.tokens import Tokens
@@ -41,7 +41,6 @@ from registry.web.openfiles import OpenFiles
 from registry.web.reaper import Limits
 from registry.web.rendered import Indexes
 from storage.blobs.filesystem import FileBlobs
-from storage.metadata.sqlite import SQLiteStore
 from storage.sweep import sweep
 from upstreams.connections import catalog
 from upstreams.resolver import UpstreamResolver
@@ -86,6 +85,7 @@ class Application:
             self._addresses = Addresses(server.base_url, server.trusted_proxies)
         except ValueError as err:
             raise ConfigError(f"server.trusted_proxies: {err}") from err
+        self._embedded = not config.storage.database
         self._adapters = protocols.FORMATS
         formats = [each.info.name for each in self._adapters]
         self._connections = catalog(config.connections, formats, self._environ)
@@ -181,6 +181,7 @@ class Application:
         return Front(
             rooms,
             epoch=services.store.epoch,
+            moment=None if self._embedded else services.store.moment,
             addresses=self._addresses,
             indexes=Indexes(self.config.server.index_cache_bytes),
             files=files,
@@ -194,7 +195,7 @@ def build(config: Config, environ: Mapping[str, str] | None = None) -> Applicati
     return Application(config, environ)
 
 
-async def _sweeping(store: SQLiteStore, blobs: FileBlobs, clock: SystemClock) -> None:
+async def _sweeping(store: Metadata, blobs: FileBlobs, clock: SystemClock) -> None:
     """Once an hour; processes that share a data directory may sweep at the same time."""
     while True:
         await asyncio.sleep(SWEEP_EVERY)

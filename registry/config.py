@@ -62,10 +62,15 @@ class AccountConfig:
 
 @dataclass(frozen=True, slots=True)
 class StorageConfig:
-    """Where metadata and files live; `database` and `blobs` empty means SQLite and files under `data`."""
+    """Where metadata and files live; `database` and `blobs` empty means SQLite and files under `data`.
+
+    `database_connections` are those of one process, `database_timeout` is in seconds; both are PostgreSQL's.
+    """
 
     data: str = "./data"
-    database: str = ""
+    database: str = field(default="", repr=False)
+    database_connections: int = 10
+    database_timeout: int = 15
     blobs: str = ""
 
 
@@ -285,9 +290,25 @@ def _check(config: Config) -> None:
         raise ConfigError(f"server.base_url must be an http or https address, not {server.base_url!r}")
     if config.quotas.rates:
         raise ConfigError("quotas.rates: this version limits no request rates; leave it false")
-    for name in ("database", "blobs"):
-        if getattr(config.storage, name):
-            raise ConfigError(f"storage.{name}: this version stores in SQLite and files only; leave it empty")
+    _database(config.storage)
+    if config.storage.blobs:
+        raise ConfigError("storage.blobs: this version stores in files only; leave it empty")
+
+
+def _database(storage: StorageConfig) -> None:
+    """The address may hold a password, so that no message shows any of it."""
+    if storage.database:
+        try:
+            parts = urlsplit(storage.database)
+            sound = parts.scheme in ("postgresql", "postgres") and bool(parts.path.strip("/"))
+        except ValueError:
+            sound = False
+        if not sound:
+            raise ConfigError("storage.database must be postgresql://user:password@host:port/database, or empty")
+    if storage.database_connections < 2:
+        raise ConfigError("storage.database_connections must be at least 2")
+    if storage.database_timeout < 1:
+        raise ConfigError("storage.database_timeout must be at least 1")
 
 
 def _account_id(name: str, value: str) -> None:

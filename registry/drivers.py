@@ -8,14 +8,23 @@ from contextlib import asynccontextmanager
 from registry.config import Config
 from registry.core.clock import SystemClock
 from storage.blobs.filesystem import FileBlobs
+from storage.metadata.postgres import PostgresStore
 from storage.metadata.sqlite import SQLiteStore
 
 DATABASE = "packyard.db"
 BLOBS = "blobs"
 
 
-def store_of(config: Config) -> SQLiteStore:
+Metadata = SQLiteStore | PostgresStore
+
+
+def store_of(config: Config) -> Metadata:
     """The metadata store; not opened."""
+    settings = config.storage
+    if settings.database:
+        return PostgresStore(
+            settings.database, connections=settings.database_connections, patience=settings.database_timeout
+        )
     return SQLiteStore(config.data / DATABASE)
 
 
@@ -25,7 +34,7 @@ def blobs_of(config: Config) -> FileBlobs:
 
 
 @asynccontextmanager
-async def storage(config: Config) -> AsyncIterator[tuple[SQLiteStore, FileBlobs, SystemClock]]:
+async def storage(config: Config) -> AsyncIterator[tuple[Metadata, FileBlobs, SystemClock]]:
     """Both, open.  Raises Unavailable, SchemaTooNew."""
     store, blobs = store_of(config), blobs_of(config)
     await store.open()

@@ -66,6 +66,7 @@ class Front:
         rooms: Rooms,
         *,
         epoch: Callable[[], int | None],
+        moment: Callable[[], Awaitable[int | None]] | None = None,
         addresses: Addresses,
         indexes: Indexes,
         files: OpenFiles,
@@ -79,6 +80,7 @@ class Front:
         self.lines = lines
         self.metrics = metrics
         self.epoch = epoch
+        self.moment = moment
         self.hot = HotCache(epoch)
         self.next_id = _ids()
 
@@ -87,7 +89,7 @@ class Front:
             id=self.next_id(),
             method=scope["method"],
             started=time.perf_counter(),
-            epoch=self.epoch(),
+            epoch=None if self.moment is not None else self.epoch(),
             indexes=self._indexes,
             files=self._files,
             hot_key=scope.get("packyard.hot"),
@@ -114,6 +116,8 @@ class Front:
 
     async def _route(self, scope: Scope, receive: Receive, send: _Watched, trip: Exchange) -> None:
         self._addresses.settle(scope)
+        if self.moment is not None and scope["method"] == "GET":
+            trip.epoch = await self.moment()
         if trip.hot_key is not None:
             entry = await self.hot.renewed(trip.hot_key)
             if entry is not None:

@@ -5,11 +5,12 @@ SQL text is one for every engine.  Only counts of placeholders and optional cond
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
 K = TypeVar("K", int, str)
+T = TypeVar("T")
 
 MANY = 500
 """How many values one IN list takes; longer ones are asked for in parts."""
@@ -26,6 +27,9 @@ class Sql(Protocol):
 
     async def run(self, sql: str, *args: Any) -> int:
         """The number of rows that were changed."""
+
+    async def aside(self, size: int, work: Callable[..., T], *args: Any) -> T:
+        """`work(*args)` on something of `size` bytes: elsewhere where a large one would hold up the loop."""
 
 
 class Conditions:

@@ -127,6 +127,9 @@ class SQLiteStore:
             return None
         return version
 
+    async def moment(self) -> int | None:
+        return self.epoch()
+
     def _connect(self, *, cache_kib: int, read_only: bool) -> Connection:
         """Others that start now switch the file to WAL too, and SQLite does not wait for that by itself."""
         deadline = time.monotonic() + self._patience

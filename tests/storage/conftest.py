@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from storage.blobs.filesystem import FileBlobs
 from storage.blobs.memory import MemoryBlobs
+from storage.metadata.postgres import PostgresStore
 from storage.metadata.sqlite import SQLiteStore
+from tests import postgres
 from tests.contracts.make import HandClock
 
 pytest.register_assert_rewrite("tests.contracts.blobs", "tests.contracts.store", "tests.contracts.tables")
 
 BLOBS = ("file", "memory")
-STORES = ("sqlite",)
+STORES = ("sqlite", "postgres")
 
 
 @pytest.fixture
@@ -34,8 +36,22 @@ async def root(
 
 
 @pytest.fixture(params=STORES)
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SQLiteStore]:
-    driver = SQLiteStore(tmp_path / "packyard.db")
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SQLiteStore | PostgresStore]:
+    if request.param == "sqlite":
+        driver: SQLiteStore | PostgresStore = SQLiteStore(tmp_path / "packyard.db")
+    else:
+        address = request.getfixturevalue("database")
+        await postgres.reset(address)
+        driver = PostgresStore(address)
     await driver.open()
     yield driver
     await driver.close()
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    """The address of a PostgreSQL database, which `postgres.reset` empties between tests."""
+    cluster = postgres.shared()
+    address = cluster.database()
+    yield address
+    cluster.drop(address)

@@ -50,7 +50,7 @@ class Listings:
             packed, body = await self._sql.row(
                 "select packed, body from listing_body where listing_id = $1", listing_id
             )
-            remote = _decode(zlib.decompress(body) if packed else body)
+            remote = await self._sql.aside(size, _unpacked, packed, body)
             self._memo.put(listing_id, changed, remote, size)
         return CachedListing(remote, fetched, changed)
 
@@ -67,7 +67,9 @@ class Listings:
         return {row[0]: (row[1], row[2]) for row in rows}
 
     async def put(self, domain_id: int, connection: str, key: PackageKey, remote: Remote | None, fetched: int) -> None:
-        body = None if remote is None else _encode(remote)
+        size, packed, body = None, False, b""
+        if remote is not None:
+            size, packed, body = await self._sql.aside(_weight(remote), _packed, remote)
         row = await self._sql.row(
             "insert into listing (id, domain_id, connection, format, namespace, name, fetched, changed, size)"
             " values ($6, $1, $5, $2, $3, $4, $7, $8, $9)"
@@ -80,18 +82,17 @@ class Listings:
             new_id(fetched),
             fetched,
             new_id(fetched),  # never used before, not even by a unit of work that was rolled back
-            None if body is None else len(body),
+            size,
         )
-        if body is None:
+        if size is None:
             await self._sql.run("delete from listing_body where listing_id = $1", row[0])
             return
-        packed = len(body) > PACK_ABOVE
         await self._sql.run(
             "insert into listing_body (listing_id, packed, body) values ($1, $2, $3)"
             " on conflict (listing_id) do update set packed = excluded.packed, body = excluded.body",
             row[0],
             int(packed),
-            zlib.compress(body, 1) if packed else body,
+            body,
         )
 
     async def fresh(self, domain_id: int, connection: str, key: PackageKey, fetched: int) -> None:
@@ -121,3 +122,19 @@ class Listings:
 
 def _key(key: PackageKey) -> tuple[str, str, str]:
     return key.format, key.namespace or "", key.name
+
+
+def _packed(remote: Remote) -> tuple[int, bool, bytes]:
+    """(size before deflating, whether it was deflated, the body)."""
+    body = _encode(remote)
+    packed = len(body) > PACK_ABOVE
+    return len(body), packed, zlib.compress(body, 1) if packed else body
+
+
+def _unpacked(packed: int, body: bytes) -> Remote:
+    return _decode(zlib.decompress(body) if packed else body)
+
+
+def _weight(remote: Remote) -> int:
+    """About how many bytes it will have."""
+    return sum(300 * (1 + len(version.files)) + len(version.native) for version in remote.versions)

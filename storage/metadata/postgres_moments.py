@@ -1,0 +1,112 @@
+"""Has anything been committed since?  One question, asked once for all who arrive together.
+
+PostgreSQL tells which transactions a new statement would see: `pg_current_snapshot()`, three numbers that say which
+transactions have ended.  While they stay the same, nobody has committed anything, in this process or in another, so
+whatever was read after one asking still holds at the next.  They also move for other databases of the same server;
+then more is looked up than need be, and nothing is wrong.
+
+Its connection is also a witness: while it lives the server has not restarted, and what the server says of a
+transaction that began meanwhile can be believed.  After a crash it gives out transaction numbers again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+from registry.core.errors import RegistryError
+from storage.metadata.postgres_errors import FAILURES
+from storage.metadata.postgres_link import Link
+
+ANSWER_SECONDS = 5.0
+_SNAPSHOT = "select pg_current_snapshot()::text"
+
+
+class Moments:
+    """Numbers for states of the database: the same number, the same state."""
+
+    def __init__(self, connect: Callable[[], Awaitable[Link]]) -> None:
+        self._connect = connect
+        self._link: Link | None = None
+        self._statement: Any = None
+        self._waiting: asyncio.Future[int | None] | None = None
+        self._asking: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()
+        self._seen = ""
+        self._number = 0
+        self._closed = False
+
+    async def now(self) -> int | None:
+        """The number of a state that was asked for after this call began; None when there is no answer."""
+        if self._waiting is None:
+            self._waiting = asyncio.get_running_loop().create_future()
+            if self._asking is None:
+                self._asking = asyncio.create_task(self._ask_on(), name="postgres-moments")
+        return await asyncio.shield(self._waiting)
+
+    @property
+    def witness(self) -> Link | None:
+        """A connection that is open now; whoever commits notes it first (see `ended`)."""
+        return None if self._link is None or self._link.raw.is_closed() else self._link
+
+    async def ended(self, xid: str, witness: Link | None, seconds: float) -> Literal["committed", "aborted"] | None:
+        """What became of a transaction that began while `witness` was open; None when nobody can tell."""
+        with contextlib.suppress(*FAILURES):
+            async with asyncio.timeout(seconds):
+                while witness is not None and not witness.raw.is_closed():
+                    async with self._turn:
+                        status = await witness.raw.fetchval("select pg_xact_status($1::text::xid8)", xid)
+                    if status == "committed" or status == "aborted":
+                        return "committed" if status == "committed" else "aborted"
+                    if status is None:
+                        return None
+                    await asyncio.sleep(0.02)
+        return None
+
+    async def close(self) -> None:
+        """Nobody gets an answer from now on."""
+        self._closed = True
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait([self._asking])
+        if self._link is not None:
+            self._link.drop()
+
+    async def _ask_on(self) -> None:
+        """Ask as long as somebody waits; who comes while a question is under way waits for the next one."""
+        waiting: asyncio.Future[int | None] | None = None
+        try:
+            while self._waiting is not None:
+                waiting, self._waiting = self._waiting, None
+                number = await self._ask()
+                if not waiting.done():
+                    waiting.set_result(number)
+        finally:
+            self._asking = None
+            for left in (waiting, self._waiting):
+                if left is not None and not left.done():
+                    left.set_result(None)
+            self._waiting = None
+
+    async def _ask(self) -> int | None:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                if self._link is None or self._link.raw.is_closed():
+                    await self._begin()
+                async with self._turn:
+                    seen: str = await self._statement.fetchval()
+        except (*FAILURES, RegistryError):
+            if self._link is not None:
+                self._link.drop()
+            return None
+        if seen != self._seen:
+            self._seen = seen
+            self._number += 1
+        return self._number
+
+    async def _begin(self) -> None:
+        link = await self._connect()
+        self._link, self._seen = link, ""
+        self._statement = await link.raw.prepare(_SNAPSHOT)
