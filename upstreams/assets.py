@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from registry.core import retention
 from registry.core.errors import AccessDenied, ResourceNotFound, UpstreamUnavailable
 from registry.core.origin import spelled
-from registry.core.ports import Content, Sidecars
+from registry.core.ports import Asking, Confirms, Content, Sidecars
 from registry.core.services import Services
 from registry.core.types import (
     Asset,
@@ -30,6 +30,7 @@ from registry.core.types import (
     Version,
     VersionKey,
 )
+from upstreams.asked import Asked
 from upstreams.chain import Step
 from upstreams.companions import Companions
 from upstreams.content import Document, Stored
@@ -97,6 +98,7 @@ class Assets:
     """Opens assets."""
 
     companions: Companions
+    asked: Asked
 
     def __init__(self, services: Services, surveys: Surveys, external: External, flights: Flights) -> None:
         self._services = services
@@ -129,7 +131,8 @@ class Assets:
         asset = _named(version, wanted.asset)
         if asset is None:
             return None
-        if wanted.retain and not wanted.alone and wanted.info.merges_files and version.origin.type == "EXTERNAL":
+        looked = wanted.retain and not wanted.alone and wanted.info.merges_files
+        if looked and version.origin.type == "EXTERNAL" and not self._external.asking(wanted.key.package.format):
             self.companions.look(wanted.repo, wanted.info, wanted.key, wanted.asset)
         return self._stored(wanted, asset, "local")
 
@@ -164,7 +167,8 @@ class Assets:
         if name is None or not wanted.retain or not self._external.concerns(name, wanted.key.package):
             return None
         if search.gate is not None and not search.gate.takes(name):
-            search.over = True
+            # Where no listing tells who has the version, it is one further up that may be the one it came from.
+            search.over = self._external.asking(wanted.key.package.format) is None
             return None
         try:
             content, found = await self._from_connection(wanted, hop, name)
@@ -200,6 +204,9 @@ class Assets:
 
         Raises UpstreamUnavailable when the registry could not be asked about it.
         """
+        asking = self._external.asking(wanted.key.package.format)
+        if asking is not None:
+            return await self._asked_for(wanted, hop, name, asking)
         for refresh in (False, True):
             known = await self._external.word(hop.repository.domain_id, name, wanted.key.package, refresh=refresh)
             offer = _offered(known, hop, name, wanted)
@@ -216,6 +223,22 @@ class Assets:
         if known.stale:
             raise UpstreamUnavailable(f"The external registry {name} could not be asked for {wanted.asset}")
         return None, known.version(wanted.key.version) is not None
+
+    async def _asked_for(self, wanted: Wanted, hop: Hop, name: str, asking: Asking) -> tuple[Content | None, bool]:
+        """The asset of a registry that does not list its files."""
+        key = FlightKey(hop.repository.domain_id, name, wanted.key, wanted.asset)
+        file = await self.asked.find(asking, key)
+        if file is None:
+            return None, False
+        version = RemoteVersion(wanted.key.version, wanted.key.version, b"", file.uploaded, (file,))
+        offer = Offer(hop, name, Remote("", (version,), {}, {}), version, file)
+        try:
+            content = await self._fly(wanted, offer)
+        except Gone:
+            self.asked.absent(key)
+            return None, False
+        self.asked.seen(key)
+        return content, True
 
     async def _fly(self, wanted: Wanted, offer: Offer) -> Following:
         services, domain_id = self._services, wanted.repo.domain_id
@@ -241,6 +264,8 @@ class Assets:
     async def _keep(self, wanted: Wanted, offer: Offer, staged: Staged, into: Sequence[Repository]) -> Blob | None:
         """Retain what has landed, and see to its companions."""
         fetcher = self._external.fetcher(wanted.key.package.format)
+        if isinstance(fetcher, Confirms) and strongest(offer.file.digests) is None:
+            await fetcher.confirm(self._external.http(offer.connection), offer.version, offer.file, staged)
         draft = await fetcher.draft(wanted.key.package, offer.remote, offer.version, {wanted.asset: staged})
         kept = await retention.retain(
             self._services,

@@ -66,7 +66,7 @@ BUILT_IN: Mapping[str, tuple[str, Callable[[], str]]] = {
 
 _ENTRANCES: Mapping[str, tuple[str, ...]] = {
     "pypi": ("simple/",),
-    "nuget": ("v3/index.json",),
+    "nuget": ("v3/index.json", "index.json"),
     "cargo": ("config.json",),
 }
 """What stands below a registry's root and is often given for it, by format."""

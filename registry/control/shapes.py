@@ -156,7 +156,7 @@ def dependencies(found: Iterable[Dependency]) -> list[Structure]:
         {
             "namespace": each.namespace,
             "package": each.package,
-            "dependencyType": each.type,
+            "dependencyType": each.type or None,
             "versionRequirement": each.requirement,
         }
         for each in found

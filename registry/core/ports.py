@@ -447,6 +447,15 @@ class Sidecars(Protocol):
         declared digest if there is one, and never retains anything for it.  None: there is no such document."""
 
 
+@runtime_checkable
+class Confirms(Protocol):
+    """What a Fetcher may offer besides: a look at what its registry says elsewhere of a file that has arrived."""
+
+    async def confirm(self, http: Http, version: RemoteVersion, file: RemoteFile, staged: Staged) -> None:
+        """Called before a file without a declared digest is retained, while its last bytes are kept back.
+        Raises UpstreamUnavailable for one that is not what it should be; nothing is kept of it then."""
+
+
 class Resolver(Protocol):
     """The search through a repository and its upstreams; upstreams/resolver.py."""
 

@@ -47,6 +47,10 @@ class RepoView:
     info: FormatInfo
     context: Mapping[str, str] = field(default_factory=dict)
 
+    async def readable(self) -> None:
+        """Needs ReadFromRepository, and does nothing else: for documents that are the same for every repository."""
+        await self._readable()
+
     async def stamp(self, package: PackageKey) -> Stamp:
         """What `listing` would be made from now; cheap.  Needs ReadFromRepository."""
         await self._readable()
