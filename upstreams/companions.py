@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from registry.core.errors import RegistryError
+from registry.core.errors import RegistryError, ResourceNotFound
 from registry.core.ports import Clock
 from registry.core.types import FormatInfo, Repository, VersionKey
 from upstreams.download import Gone
@@ -54,6 +55,7 @@ class Companions:
         async with self._at_once:
             try:
                 for name in await self._missing(repo, info, key, asset):
-                    await self._bring(repo, info, key, name)
+                    with contextlib.suppress(ResourceNotFound):  # it was only likely to be there
+                        await self._bring(repo, info, key, name)
             except (RegistryError, Gone) as err:
                 log.info("Companions of %s of %s %s are not all here: %s", asset, key.package, key.version, err)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from registry.core.errors import UpstreamUnavailable
-from registry.core.ports import Fetcher, Http
+from registry.core.ports import Asking, Fetcher, Http
 from registry.core.types import PackageKey
 from upstreams.connections import Connection
 from upstreams.listings import ExternalListings, Known, Mark
@@ -32,6 +32,11 @@ class External:
 
     def fetcher(self, format: str) -> Fetcher:
         return self._fetchers[format]
+
+    def asking(self, format: str) -> Asking | None:
+        """The fetcher of a format whose registries list no files."""
+        fetcher = self._fetchers.get(format)
+        return fetcher if isinstance(fetcher, Asking) else None
 
     def http(self, name: str) -> Http:
         return self._http(self._connections[name])

@@ -117,10 +117,12 @@ def merge(info: FormatInfo, layers: Sequence[Layer]) -> Merged:
                 known.gate.close()
     shown = sorted((each.done() for each in found.values()), key=lambda listed: (listed.sort, listed.version))
     versions = tuple(listed for listed in shown if listed.status is Status.PUBLISHED)
+    unlisted = tuple(listed for listed in shown if listed.status is Status.UNLISTED)
+    tagged = (*versions, *unlisted) if info.tags_unlisted else versions
     return Merged(
         versions,
-        tuple(listed for listed in shown if listed.status is Status.UNLISTED),
-        merged_tags(layers, {listed.version for listed in versions}),
+        unlisted,
+        merged_tags(layers, {listed.version for listed in tagged}),
         {name: each.renewed for name, each in found.items() if each.renewed},
     )
 

@@ -27,6 +27,7 @@ from registry.core.types import (
     Stamp,
     VersionKey,
 )
+from upstreams.asked import Asked
 from upstreams.assets import Assets, Wanted
 from upstreams.client import Client
 from upstreams.companions import Companions
@@ -86,6 +87,13 @@ class UpstreamResolver:
         self._external = External(self._connections, self._fetchers, listings, self._client.to)
         self._assets = Assets(services, self._surveys, self._external, Flights(self._tasks))
         self.versions = Versions(services, self._surveys, self._external, self._assets)
+        self._assets.asked = Asked(
+            self._external,
+            services.store,
+            services.clock,
+            self._tasks,
+            negative_age=self._settings.negative_age,
+        )
         self._assets.companions = Companions(self._tasks, services.clock, self.versions.missing, self.versions.bring)
 
     async def __aenter__(self) -> Self:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
-from registry.core.errors import UpstreamUnavailable
+from registry.core.errors import ResourceNotFound, UpstreamUnavailable
+from registry.core.ports import Asking
 from registry.core.services import Services
 from registry.core.types import FormatInfo, Hop, Repository, VersionKey
 from upstreams.assets import Assets, Wanted
@@ -63,6 +65,9 @@ class Versions:
 
     async def _brought(self, hop: Hop, name: str, info: FormatInfo, key: VersionKey) -> bool:
         """Every file of the version, as the registry lists it, into the repository with the connection."""
+        asking = self._external.asking(key.package.format)
+        if asking is not None:
+            return await self._brought_by_name(hop, info, key, asking)
         for refresh in (False, True):
             known = await self._external.word(hop.repository.domain_id, name, key.package, refresh=refresh)
             remote = known.version(key.version)
@@ -74,6 +79,15 @@ class Versions:
             raise UpstreamUnavailable(f"The external registry {name} could not be asked for version {key.version}")
         return False
 
+    async def _brought_by_name(self, hop: Hop, info: FormatInfo, key: VersionKey, asking: Asking) -> bool:
+        """Every file that it is likely to have."""
+        found = False
+        for name in asking.usual(key, b""):
+            with contextlib.suppress(ResourceNotFound):
+                await self.bring(hop.repository, info, key, name)
+                found = True
+        return found
+
     async def missing(self, repo: Repository, info: FormatInfo, key: VersionKey, asset: str) -> Sequence[str]:
         """Companions of an asset that the repository does not have yet."""
         seen = await self._services.store.read(lambda tx: self._surveys.of_version(tx, repo, key))
@@ -81,6 +95,9 @@ class Versions:
         if held is None or not Gate.of(info, held, repo).open:
             return ()
         there = {each.name for each in held.assets}
+        asking = self._external.asking(key.package.format)
+        if asking is not None:
+            return [each for each in asking.usual(key, held.native) if each not in there]
         for name in seen.connections():
             if name == held.origin.connection and self._external.concerns(name, key.package):
                 remote = (await self._external.word(repo.domain_id, name, key.package)).version(key.version)

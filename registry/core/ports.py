@@ -456,6 +456,23 @@ class Confirms(Protocol):
         Raises UpstreamUnavailable for one that is not what it should be; nothing is kept of it then."""
 
 
+@runtime_checkable
+class Asking(Protocol):
+    """What a Fetcher offers besides where registries list no files (Maven): each is asked for by its name.
+
+    RemoteVersion.files of its listings are empty, and a file may be there although no listing names its version.
+    """
+
+    async def find(self, http: Http, key: VersionKey, asset: str) -> RemoteFile | None:
+        """Where that file is, with the digests that the registry declares; None: it is not there.
+
+        Raises UpstreamUnavailable.  That the file is gone may also show when it is fetched.
+        """
+
+    def usual(self, key: VersionKey, native: bytes) -> Sequence[str]:
+        """Files that a version is likely to have; `native` is what is known of it."""
+
+
 class Resolver(Protocol):
     """The search through a repository and its upstreams; upstreams/resolver.py."""
 

@@ -143,7 +143,9 @@ def weigh(held: Version | None, draft: Draft, *, grows: bool) -> Verdict:
     """
     if held is None:
         return Verdict("new", draft.assets)
-    if held.status not in (Status.PUBLISHED, Status.UNFINISHED):
+    if held.status not in (Status.PUBLISHED, Status.UNFINISHED) and not (
+        draft.unlisted and held.status is Status.UNLISTED
+    ):
         raise _conflict(draft, f"is in this repository with status {held.status} and cannot be published again")
     there = {asset.name: asset.blob.digests.sha256 for asset in held.assets}
     fresh = tuple(asset for asset in draft.assets if asset.name not in there)

@@ -280,6 +280,8 @@ class Draft:
     finish: bool = True
     exists: Literal["conflict", "add"] = "conflict"
     published: int | None = None
+    unlisted: bool = False
+    """Also joins a version that is Unlisted, as builds of a snapshot are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -470,6 +472,8 @@ class FormatInfo:
     tag_latest: str | None = None
     asset_name: Callable[[str], None] | None = None
     refresh: Callable[[bytes, bytes], bytes] | None = None
+    tags_unlisted: bool = False
+    """Tags may name versions that are Unlisted."""
     aliases: tuple[str, ...] = ()
     rivals: Callable[[str], tuple[str, ...]] | None = None
 

@@ -6,11 +6,11 @@ adapter can forget to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
-from registry.core import changing, publishing, rights, statuses
+from registry.core import changing, finishing, publishing, rights, statuses
 from registry.core.early import Early, Publisher
 from registry.core.errors import Conflict
 from registry.core.outcomes import Outcome, VersionsRequest, version_missing
@@ -96,6 +96,41 @@ class RepoView:
             context=self.context,
             early=early,
         )
+
+    async def held(self, key: VersionKey) -> tuple[Version, Mapping[str, str]] | None:
+        """What this repository itself holds of a version, whatever the status, with the package's tags.
+
+        Needs the format's publish actions on the package.  Raises AccessDenied."""
+        publisher = self._publisher(key.package)
+        return await self.services.store.read(lambda tx: finishing.held(tx, publisher, key.version))
+
+    async def finish(
+        self, package: PackageKey, versions: Collection[str], check: finishing.Check
+    ) -> tuple[Version, ...]:
+        """Publish those of own versions that are Unfinished, all or none: see `registry.core.finishing`.
+
+        Needs the format's publish actions.  Raises AccessDenied, ResourceNotFound, what `check` raises."""
+        await self.may_publish(package)
+        return await finishing.finish(self._publisher(package), versions, check)
+
+    async def point(self, wanted: finishing.Pointing, check: finishing.Check) -> None:
+        """Have a version refer to others' assets: see `registry.core.finishing`.
+
+        Needs the format's publish actions.  Raises AccessDenied, ResourceNotFound, Conflict, what `check` raises."""
+        package = wanted.pointer.package
+        await self.may_publish(package)
+        await finishing.point(self._publisher(package), wanted, check)
+
+    async def tagged(self, namespace: str, limit: int) -> Mapping[str, Mapping[str, str]]:
+        """Tags of own and upstream repositories' packages of a namespace, by package name, the first `limit`.
+
+        Needs ReadFromRepository."""
+        await self._readable()
+        resolver = self.services.resolver
+        rows = await resolver.search(self.repository, self.info.name, namespace, None, limit)
+        mine = {row.id: row.key.name for row in rows if row.key.namespace == namespace}
+        tags = await self.services.store.read(lambda tx: tx.packages.tags(list(mine)))
+        return {mine[row_id]: found for row_id, found in tags.items()}
 
     async def own(self, package: PackageKey) -> tuple[PackageRow, Sequence[Version]] | None:
         """What this repository itself holds of a package, whatever the status.  Needs ReadFromRepository."""

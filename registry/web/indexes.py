@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
@@ -31,7 +31,10 @@ class IndexAnswer:
         media_type: str,
         vary: str,
         headers: Mapping[str, str],
+        digests: Callable[[bytes], Mapping[str, str]] | None = None,
     ) -> None:
+        """`digests(body)`: headers that tell of the document itself, not of its coding."""
+        self.digests = digests
         self.rendered = rendered
         self.stamp = stamp
         self.view = view
@@ -64,7 +67,8 @@ class IndexAnswer:
         fixed: Raw = [(b"etag", etag), (b"cache-control", b"no-cache"), (b"vary", vary.encode())]
         if self.stamp.stale:
             fixed.append((b"warning", STALE.encode()))
-        fixed += [(name.lower().encode(), value.encode("latin-1")) for name, value in self.headers.items()]
+        told = {**self.headers, **(self.digests(self.rendered.body) if self.digests is not None else {})}
+        fixed += [(name.lower().encode(), value.encode("latin-1")) for name, value in told.items()]
         return fixed
 
     def _offer(self, scope: Scope, body: bytes, etag: bytes, whole: bytes, not_modified: bytes) -> None:

@@ -107,6 +107,7 @@ async def index(
     vary: str = "",
     headers: Mapping[str, str] | None = None,
     listing: Callable[[], Awaitable[Listing]] | None = None,
+    digests: Callable[[bytes], Mapping[str, str]] | None = None,
 ) -> Answer:
     """A rendered index, cached compressed by stamp, with ETag, 304 and `Cache-Control: no-cache`.
 
@@ -114,6 +115,7 @@ async def index(
     determine what `render` gives.  `render(listing)` is pure, may run in a thread, is called once for concurrent
     requests, and raises ResourceNotFound where the package is unknown (that is not cached).
     `listing` may put more into `view.listing(package)`, as long as the same stamp means the same.
+    `digests` gives headers that tell of the rendered bytes (checksums).
     `vary`: request headers that chose `kind`, e.g. "Accept".  A listing that is stale adds a Warning header.
     """
     stamp = await view.stamp(package)
@@ -121,5 +123,12 @@ async def index(
     key = (view.repository.id, package, kind, req.base)
     rendered = await trip.indexes.get(key, stamp, listing or (lambda: view.listing(package)), render)
     return IndexAnswer(
-        rendered, stamp, view=view, package=package, media_type=media_type, vary=vary, headers=headers or {}
+        rendered,
+        stamp,
+        view=view,
+        package=package,
+        media_type=media_type,
+        vary=vary,
+        headers=headers or {},
+        digests=digests,
     )

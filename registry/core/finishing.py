@@ -1,0 +1,178 @@
+"""Versions that are published file by file: what is here of one, finishing several, pointing one at another.
+
+Guide, "Package version status" (Unfinished) and "Snapshot publishing in CodeArtifact" (a version that always refers
+to the last of others).  Each is one unit of work that authorizes what publishing needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from registry.core import origin, statuses
+from registry.core.early import Publisher
+from registry.core.errors import Conflict
+from registry.core.outcomes import package_missing, version_missing
+from registry.core.ports import Tx
+from registry.core.types import (
+    Asset,
+    Facts,
+    Origin,
+    PackageRow,
+    Status,
+    Version,
+    VersionFilter,
+    VersionKey,
+)
+from registry.core.writing import Arriving, Place, insert, touched
+
+_PAGE = 500
+_HELD = (Status.PUBLISHED, Status.UNLISTED, Status.UNFINISHED)
+
+Tags = Mapping[str, str]
+Check = Callable[[Version, Tags], None]
+"""Raises what keeps a version from being finished; sees the package's tags too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pointing:
+    """`pointer` is to have the assets of `target`, and those of `others` (version -> asset names).
+
+    `last(held)`: the pointer as it is refers to something later, so that it stays.
+    """
+
+    pointer: VersionKey
+    display: str
+    target: str
+    others: Mapping[str, Collection[str]]
+    last: Callable[[Version], bool]
+
+
+async def held(tx: Tx, publisher: Publisher, version: str) -> tuple[Version, Tags] | None:
+    """A version as this repository has it, with the package's tags, for whoever may publish it."""
+    row = await publisher.admitted(tx)
+    found = None if row is None else await tx.versions.get(row.id, version)
+    if row is None or found is None:
+        return None
+    return found, (await tx.packages.tags([row.id])).get(row.id, {})
+
+
+async def finish(publisher: Publisher, versions: Collection[str], check: Check) -> tuple[Version, ...]:
+    """Those of these versions (canonical spelling) that are Unfinished become Published, all or none.
+
+    Raises ResourceNotFound for an unknown package, and what `check` raises.
+    """
+
+    async def work(tx: Tx) -> tuple[Version, ...]:
+        await publisher.authorize(tx)
+        row = await _row(tx, publisher)
+        tags = (await tx.packages.tags([row.id])).get(row.id, {})
+        found = [each for each in await _unfinished(tx, row) if each.key.version in versions]
+        for each in found:
+            check(each, tags)
+        place = Place(tx, publisher.repository, row, publisher.services.clock.now())
+        for each in found:
+            await statuses.set_status(place, each, Status.PUBLISHED)
+        return tuple(found)
+
+    return await publisher.services.store.write(work)
+
+
+async def point(publisher: Publisher, wanted: Pointing, check: Check) -> None:
+    """Make or move the pointer, which is Published, and tag its target with its name; all targets become Unlisted.
+
+    Raises ResourceNotFound when a target is not here, Conflict when the pointer was taken out of use.
+    """
+
+    async def work(tx: Tx) -> None:
+        await publisher.authorize(tx)
+        row = await _row(tx, publisher)
+        tags = (await tx.packages.tags([row.id])).get(row.id, {})
+        targets = [await _held(tx, publisher, row, each) for each in (wanted.target, *wanted.others)]
+        for each in targets:
+            check(each, tags)
+        now = publisher.services.clock.now()
+        place = await touched(
+            tx, publisher.repository, row.key, display=row.display, controls=origin.defaults("INTERNAL"), now=now
+        )
+        before = await tx.versions.get(row.id, wanted.pointer.version)
+        if before is None or not wanted.last(before):
+            facts = await tx.versions.facts(targets[0].id)
+            await _move(place, publisher, wanted, before, targets, facts)
+            await tx.packages.set_tag(row.id, wanted.pointer.version, wanted.target)
+        for each in targets:
+            await statuses.set_status(place, each, Status.UNLISTED)
+
+    await publisher.services.store.write(work)
+
+
+async def _move(
+    place: Place,
+    publisher: Publisher,
+    wanted: Pointing,
+    before: Version | None,
+    targets: Sequence[Version],
+    facts: Facts,
+) -> None:
+    assets = _assets(wanted, targets)
+    if before is not None:
+        if before.status not in (Status.PUBLISHED, Status.UNFINISHED):
+            raise Conflict(
+                f"Version {before.display} is in this repository with status {before.status} "
+                "and cannot be published again",
+                resource_id=before.display,
+                resource_type="package-version",
+            )
+        if before.status is Status.PUBLISHED and _same(before.assets, assets):
+            return
+        await place.tx.versions.delete(before.id)
+    new = Arriving(
+        key=wanted.pointer,
+        display=wanted.display,
+        status=Status.PUBLISHED,
+        origin=Origin("INTERNAL", repository=publisher.repository.key.name),
+        published=place.now,
+        sort=publisher.info.sort(wanted.pointer.version),
+        native=targets[0].native,
+        facts=facts,
+        assets=assets,
+    )
+    await insert(place, new, replaced=before)
+
+
+def _assets(wanted: Pointing, targets: Sequence[Version]) -> tuple[Asset, ...]:
+    found = {asset.name: asset for asset in targets[0].assets}
+    for each in targets[1:]:
+        names = wanted.others[each.key.version]
+        found.update((asset.name, asset) for asset in each.assets if asset.name in names)
+    return tuple(replace(asset) for asset in found.values())
+
+
+def _same(before: Sequence[Asset], after: Sequence[Asset]) -> bool:
+    return {(a.name, a.blob.digests.sha256) for a in before} == {(a.name, a.blob.digests.sha256) for a in after}
+
+
+async def _unfinished(tx: Tx, row: PackageRow) -> list[Version]:
+    """Without assets."""
+    found: list[Version] = []
+    after: tuple[str, ...] | None = None
+    while True:
+        page = await tx.versions.page(row.id, VersionFilter(status=Status.UNFINISHED), after, _PAGE)
+        found += page
+        if len(page) < _PAGE:
+            return found
+        after = (page[-1].sort, page[-1].key.version)
+
+
+async def _row(tx: Tx, publisher: Publisher) -> PackageRow:
+    row = await tx.packages.get(publisher.repository.id, publisher.package)
+    if row is None:
+        raise package_missing(publisher.repository, publisher.package)
+    return row
+
+
+async def _held(tx: Tx, publisher: Publisher, row: PackageRow, version: str) -> Version:
+    found = await tx.versions.get(row.id, version)
+    if found is None or found.status not in _HELD:
+        raise version_missing(publisher.repository, VersionKey(publisher.package, version))
+    return found
