@@ -31,7 +31,6 @@ from registry.core.types import (
     VersionKey,
 )
 from upstreams.asked import Asked
-from upstreams.asked import Asked
 from upstreams.chain import Step
 from upstreams.companions import Companions
 from upstreams.content import Document, Stored
@@ -208,9 +207,6 @@ class Assets:
         asking = self._external.asking(wanted.key.package.format)
         if asking is not None:
             return await self._asked_for(wanted, hop, name, asking)
-        asking = self._external.asking(wanted.key.package.format)
-        if asking is not None:
-            return await self._asked_for(wanted, hop, name, asking)
         for refresh in (False, True):
             known = await self._external.word(hop.repository.domain_id, name, wanted.key.package, refresh=refresh)
             offer = _offered(known, hop, name, wanted)
@@ -227,22 +223,6 @@ class Assets:
         if known.stale:
             raise UpstreamUnavailable(f"The external registry {name} could not be asked for {wanted.asset}")
         return None, known.version(wanted.key.version) is not None
-
-    async def _asked_for(self, wanted: Wanted, hop: Hop, name: str, asking: Asking) -> tuple[Content | None, bool]:
-        """The asset of a registry that does not list its files."""
-        key = FlightKey(hop.repository.domain_id, name, wanted.key, wanted.asset)
-        file = await self.asked.find(asking, key)
-        if file is None:
-            return None, False
-        version = RemoteVersion(wanted.key.version, wanted.key.version, b"", file.uploaded, (file,))
-        offer = Offer(hop, name, Remote("", (version,), {}, {}), version, file)
-        try:
-            content = await self._fly(wanted, offer)
-        except Gone:
-            self.asked.absent(key)
-            return None, False
-        self.asked.seen(key)
-        return content, True
 
     async def _asked_for(self, wanted: Wanted, hop: Hop, name: str, asking: Asking) -> tuple[Content | None, bool]:
         """The asset of a registry that does not list its files."""
