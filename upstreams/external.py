@@ -51,6 +51,10 @@ class External:
         connection = self._connections.get(name)
         return connection is None or connection.format == package.format
 
+    def speaks(self, name: str | None, format: str) -> bool:
+        """May this connection have packages of the format?"""
+        return self.concerns(name, PackageKey(format, None, ""))
+
     async def word(self, domain_id: int, name: str, package: PackageKey, *, refresh: bool = False) -> Known:
         """What one registry says.  Raises UpstreamUnavailable."""
         return await self._listings.get(domain_id, self._connection(name), package, refresh=refresh)

@@ -9,12 +9,13 @@ async with resolver:        # owns the HTTP session and every task; leave it aft
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
 from registry.config import UpstreamsConfig
 from registry.core import retention
+from registry.core.catalogs import Catalog
 from registry.core.errors import UpstreamUnavailable
 from registry.core.ports import Content, Fetcher, Http, Tx
 from registry.core.services import Services
@@ -29,6 +30,7 @@ from registry.core.types import (
 )
 from upstreams.asked import Asked
 from upstreams.assets import Assets, Wanted
+from upstreams.catalogs import Catalogs
 from upstreams.client import Client
 from upstreams.companions import Companions
 from upstreams.connections import Connection
@@ -64,6 +66,7 @@ class UpstreamResolver:
         self._surveys: Surveys
         self._external: External
         self._assets: Assets
+        self._catalogs: Catalogs
         self.versions: Versions
 
     @property
@@ -76,6 +79,7 @@ class UpstreamResolver:
         self._services = services
         alone = [name for name, info in services.formats.items() if not info.upstreams]
         self._surveys = Surveys(services.quotas.upstreams_searched, alone)
+        self._catalogs = Catalogs(services, self._surveys, lambda: self._external)
         listings = ExternalListings(
             store=services.store,
             clock=services.clock,
@@ -212,6 +216,36 @@ class UpstreamResolver:
             return await tx.packages.search(ids, format, text, after, limit)
 
         return await self._services.store.read(work)
+
+    async def catalog(self, repo: Repository, format: str) -> Catalog:
+        """See registry.core.ports.Resolver."""
+        return await self._catalogs.catalog(repo, format)
+
+    async def roll(self, repo: Repository, format: str) -> Mapping[PackageKey, Hashable]:
+        """See registry.core.ports.Resolver."""
+        return await self._catalogs.roll(repo, format)
+
+    async def stored(self, repo: Repository, packages: Sequence[PackageKey]) -> list[Listing]:
+        """See registry.core.ports.Resolver."""
+
+        async def work(tx: Tx) -> list[PackageSurvey]:
+            return [await self._surveys.of_package(tx, repo, package) for package in packages]
+
+        return [
+            self._merged(seen, package)
+            for seen, package in zip(await self._services.store.read(work), packages, strict=True)
+        ]
+
+    def _merged(self, seen: PackageSurvey, package: PackageKey) -> Listing:
+        merged = merge(self._services.formats[package.format], _layers(seen, {}))
+        return Listing(
+            package=package,
+            display=_display(seen, (), package),
+            versions=merged.versions,
+            unlisted=merged.unlisted,
+            tags=merged.tags,
+            stamp=self._stamp(seen, dict[str, Known | UpstreamUnavailable]()),
+        )
 
     def _info(self, key: VersionKey) -> FormatInfo:
         return self._services.formats[key.package.format]

@@ -97,6 +97,11 @@ class Surveys:
         chain = await self._chains.of(tx, repo)
         return len(chain.steps) == 1 and chain.hops[0].connection is None
 
+    async def chain(self, tx: Tx, repo: Repository, format: str) -> Chain:
+        """What is searched for packages of a format, before any package's controls shorten it."""
+        chain = await self._chains.of(tx, repo)
+        return chain.without({repo.id}) if format in self._alone else chain
+
     async def repositories(self, tx: Tx, repo: Repository) -> tuple[int, ...]:
         """The whole chain, nearest first."""
         return (await self._chains.of(tx, repo)).ids

@@ -6,12 +6,13 @@ and it awaits nothing but its transaction.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
 from registry.core import iam
+from registry.core.catalogs import Catalog
 from registry.core.types import (
     Absent,
     AccessKey,
@@ -205,6 +206,14 @@ class Packages(Protocol):
     ) -> list[PackageRow]:
         """Packages with a Published version whose name or namespace contains text (any case),
         by (namespace or "", name) ascending, each identity once."""
+
+
+    async def pulse(self, repo_ids: Sequence[int], format: str) -> tuple[int, int, int]:
+        """How many packages of a format these repositories have, the sum of their counters, and the highest id:
+        differs from what it was whenever roll() does."""
+
+    async def roll(self, repo_ids: Sequence[int], format: str) -> list[tuple[str, str, int, int, int]]:
+        """(namespace or "", name, repository id, package id, seq) of each of them, in no order."""
 
 
 class Versions(Protocol):
@@ -505,3 +514,12 @@ class Resolver(Protocol):
     async def search(
         self, repo: Repository, format: str, text: str, after: tuple[str, str] | None, limit: int
     ) -> list[PackageRow]: ...
+
+    async def catalog(self, repo: Repository, format: str) -> Catalog:
+        """The state of all stored packages of a format along the chain, for indexes of a whole repository."""
+
+    async def roll(self, repo: Repository, format: str) -> Mapping[PackageKey, Hashable]:
+        """Each stored package of the chain, with a value that changes with what stored() says of it."""
+
+    async def stored(self, repo: Repository, packages: Sequence[PackageKey]) -> list[Listing]:
+        """As listing() of each, of what is stored alone: no external registry is asked."""

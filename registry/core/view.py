@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from registry.core import changing, finishing, publishing, rights, statuses
+from registry.core.catalogs import Catalog
 from registry.core.early import Early, Publisher
 from registry.core.errors import Conflict
 from registry.core.outcomes import Outcome, VersionsRequest, version_missing
@@ -188,6 +189,21 @@ class RepoView:
         """Own and upstream repositories' packages by part of their name.  Needs ReadFromRepository."""
         await self._readable()
         return await self.services.resolver.search(self.repository, self.info.name, text, after, limit)
+
+    async def catalog(self) -> Catalog:
+        """The state of everything that this repository and its upstreams hold.  Needs ReadFromRepository."""
+        await self._readable()
+        return await self.services.resolver.catalog(self.repository, self.info.name)
+
+    async def roll(self) -> Mapping[PackageKey, Hashable]:
+        """Every package of the catalog, with a value that changes as it does.  Needs ReadFromRepository."""
+        await self._readable()
+        return await self.services.resolver.roll(self.repository, self.info.name)
+
+    async def stored(self, packages: Sequence[PackageKey]) -> list[Listing]:
+        """As listing() of each, without asking external registries.  Needs ReadFromRepository."""
+        await self._readable()
+        return await self.services.resolver.stored(self.repository, packages)
 
     async def facts(self, package: PackageKey, version: str) -> Facts | None:
         """Facts of a version that this repository has stored, or None.  Needs ReadFromRepository."""

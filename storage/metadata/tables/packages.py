@@ -165,6 +165,28 @@ class Packages:
             first.setdefault((row.key.namespace or "", row.key.name), row)
         return [first[identity] for identity in sorted(first)]
 
+    async def pulse(self, repo_ids: Sequence[int], format: str) -> tuple[int, int, int]:
+        if not repo_ids:
+            return 0, 0, 0
+        row = await self._sql.row(
+            "select count(*), coalesce(sum(seq), 0), coalesce(max(id), 0) from package"  # noqa: S608
+            f" where format = $1 and repo_id in ({marks(len(repo_ids), 2)})",
+            format,
+            *repo_ids,
+        )
+        return int(row[0]), int(row[1]), int(row[2])
+
+    async def roll(self, repo_ids: Sequence[int], format: str) -> list[tuple[str, str, int, int, int]]:
+        if not repo_ids:
+            return []
+        rows = await self._sql.fetch(
+            "select namespace, name, repo_id, id, seq from package"  # noqa: S608
+            f" where format = $1 and repo_id in ({marks(len(repo_ids), 2)})",
+            format,
+            *repo_ids,
+        )
+        return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
+
 
 @cache
 def _across(count: int) -> str:
