@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from registry.login import javascript, python
+from registry.login import javascript, python, rust
 from registry.login.changes import Edit, Place
 from registry.login.session import Grant
 
@@ -58,5 +58,10 @@ TOOLS = {
         python.twine,
         hints=(f"To publish: twine upload -r {NAME} dist/*",),
         overrides=("TWINE_REPOSITORY_URL", "TWINE_USERNAME", "TWINE_PASSWORD"),
+    ),
+    "cargo": Tool(
+        "cargo",
+        rust.cargo,
+        overrides=("CARGO_REGISTRIES_PACKYARD_INDEX", "CARGO_REGISTRIES_PACKYARD_TOKEN", "CARGO_REGISTRY_DEFAULT"),
     ),
 }

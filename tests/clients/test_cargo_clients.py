@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -273,3 +274,23 @@ def test_a_public_version_cannot_be_published_again(pair: Pair, repo: str, tmp_p
     out = Cargo(tmp_path / "user", pair.front, repo).publish("occupied", ok=False)
 
     assert "already exists" in out
+
+
+def test_a_login_is_all_that_cargo_needs(pair: Pair, repo: str, tmp_path: Path) -> None:
+    user = Cargo(tmp_path / "one", pair.front, repo, token="")
+    for name in ("config.toml", "credentials.toml"):
+        (tmp_path / "one" / ".cargo" / name).unlink(missing_ok=True)
+    keys = {
+        "AWS_ACCESS_KEY_ID": pair.front.access_key,
+        "AWS_SECRET_ACCESS_KEY": pair.front.secret_key,
+        "AWS_ENDPOINT_URL": pair.front.url,
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+
+    command = [sys.executable, "-m", "registry", "login", "cargo", "--domain", "dom", "--repository", repo]
+    user.home.run(command, env=keys)
+    user.publish("logged-in")
+    at = user.project("app")
+    user.run("add", "logged-in", at=at)
+
+    assert "logged-in v1.0.0" in user.run("tree", at=at)
