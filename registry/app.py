@@ -25,14 +25,19 @@ from registry.core.arns import Arns
 from registry.core.authorize import require
 from registry.core.clock import SystemClock
 from registry.core.errors import RegistryError, Unavailable
+from registry.core.groups.administration import keep_keys
 from registry.core.ports import Tx
 from registry.core.services import Services
-from registry.drivers import Metadata, blobs_of, store_of
+from registry.drivers import Blobs, Metadata, blobs_of, store_of
 from registry.identity.bootstrap import Made, Seed, bootstrap
 from registry.identity.secrets import Secrets, master_key
 from registry.identity.tokens import Tokens
+from registry.sinks.build import sinks_of, trail_of
+from registry.sinks.relay import Relay
+from registry.sinks.trail import Trail
 from registry.web.access import Gate
 from registry.web.address import Addresses
+from registry.web.audit import AuditTrail
 from registry.web.dataplane import DataPlane
 from registry.web.front import Front, Rooms
 from registry.web.log import Lines
@@ -40,7 +45,6 @@ from registry.web.metrics import Metrics
 from registry.web.openfiles import OpenFiles
 from registry.web.reaper import Limits
 from registry.web.rendered import Indexes
-from storage.blobs.filesystem import FileBlobs
 from storage.sweep import sweep
 from upstreams.connections import catalog
 from upstreams.resolver import UpstreamResolver
@@ -86,6 +90,7 @@ class Application:
         except ValueError as err:
             raise ConfigError(f"server.trusted_proxies: {err}") from err
         self._embedded = not config.storage.database
+        self._sinks = sinks_of(config, self._environ)
         self._adapters = protocols.FORMATS
         formats = [each.info.name for each in self._adapters]
         self._connections = catalog(config.connections, formats, self._environ)
@@ -142,13 +147,14 @@ class Application:
                 blobs=blobs.of,
                 resolver=resolver,
                 clock=clock,
-                arns=Arns(config.aws.region),
+                arns=Arns(config.aws.region, organization=config.aws.organization),
                 formats={each.info.name: each.info for each in self._adapters},
                 quotas=config.quotas,
                 connections=resolver.formats,
                 page_key=secrets.derive("pages"),
             )
             resolver.attach(self.services)
+            await keep_keys(store)
             await stack.enter_async_context(resolver)
             self.made = await bootstrap(
                 store,
@@ -160,22 +166,31 @@ class Application:
             )
             if self._prepare is not None:
                 await self._prepare(self.services, config.aws.account)
-            self.front = self._front(secrets, files, lines)
-            sweeping = asyncio.create_task(_sweeping(store, blobs, clock), name="sweep")
+            trail = trail_of(config)
+            if trail is not None:
+                stack.callback(trail.close)
+            self.front = self._front(secrets, files, lines, blobs, trail)
+            relay = Relay(store, clock, self.services.arns, self._sinks, keep_days=config.events.keep_days)
+            stack.push_async_callback(relay.close)
+            behind = [
+                asyncio.create_task(_sweeping(store, blobs, clock), name="sweep"),
+                asyncio.create_task(relay.run(), name="relay"),
+            ]
             try:
                 yield self
             finally:
-                sweeping.cancel()
-                await asyncio.wait([sweeping])
+                for task in behind:
+                    task.cancel()
+                await asyncio.wait(behind)
 
-    def _front(self, secrets: Secrets, files: OpenFiles, lines: Lines) -> Front:
+    def _front(self, secrets: Secrets, files: OpenFiles, lines: Lines, blobs: Blobs, trail: Trail | None) -> Front:
         services = self.services
         tokens = Tokens(secrets.derive("tokens"))
-        gate = Gate(services, tokens)
+        gate = Gate(services, tokens, anonymous=self.config.server.anonymous_read)
         rooms = Rooms(
             data=DataPlane(services, self._adapters, gate, self._addresses, self.config.server.domain_suffix),
             control=ControlPlane(services, secrets=secrets, tokens=tokens, base=self._addresses.base),
-            ready=_Ready(services, self.config.data),
+            ready=_Ready(services, self.config.data, blobs),
             may_measure=_Measuring(services, gate, self.config.metrics.public),
         )
         return Front(
@@ -187,6 +202,7 @@ class Application:
             files=files,
             lines=lines,
             metrics=Metrics(),
+            trail=None if trail is None else AuditTrail(self.config.aws.region, trail.add),
         )
 
 
@@ -195,7 +211,7 @@ def build(config: Config, environ: Mapping[str, str] | None = None) -> Applicati
     return Application(config, environ)
 
 
-async def _sweeping(store: Metadata, blobs: FileBlobs, clock: SystemClock) -> None:
+async def _sweeping(store: Metadata, blobs: Blobs, clock: SystemClock) -> None:
     """Once an hour; processes that share a data directory may sweep at the same time."""
     while True:
         await asyncio.sleep(SWEEP_EVERY)
@@ -207,11 +223,12 @@ async def _sweeping(store: Metadata, blobs: FileBlobs, clock: SystemClock) -> No
 
 
 class _Ready:
-    """The database answers and the data directory takes a file."""
+    """The database answers, the data directory takes a file and the blob store is there."""
 
-    def __init__(self, services: Services, data: Path) -> None:
+    def __init__(self, services: Services, data: Path, blobs: Blobs) -> None:
         self._services = services
         self._data = data
+        self._blobs = blobs
 
     async def __call__(self) -> None:
         """Raises Unavailable."""
@@ -223,6 +240,7 @@ class _Ready:
             async with asyncio.timeout(5):
                 await self._services.store.read(work)
                 await asyncio.to_thread(self._touch)
+                await self._blobs.ready()
         except (OSError, TimeoutError) as err:
             raise Unavailable(f"The storage does not answer: {type(err).__name__}") from err
 

@@ -8,6 +8,7 @@ never passes for a set one.
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -41,6 +42,8 @@ class ServerConfig:
     idle_timeout: int = 65
     drain_timeout: int = 30
     index_cache_bytes: int = 128 * 1024**2
+    anonymous_read: bool = False
+    """Who shows no token may read what a repository policy opens to `Principal: "*"`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class AwsConfig:
 
     region: str = "us-west-2"
     account: str = "111122223333"
+    organization: str = ""
+    """The id (o-...) of the organization of all accounts here, for the condition key aws:PrincipalOrgID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,7 @@ class StorageConfig:
     """Where metadata and files live; `database` and `blobs` empty means SQLite and files under `data`.
 
     `database_connections` are those of one process, `database_timeout` is in seconds; both are PostgreSQL's.
+    `blobs` is `s3://bucket` or `s3://bucket/prefix`; what of `s3_...` is empty is found as boto3 finds it.
     """
 
     data: str = "./data"
@@ -72,6 +78,16 @@ class StorageConfig:
     database_connections: int = 10
     database_timeout: int = 15
     blobs: str = ""
+    s3_endpoint_url: str = ""
+    s3_region: str = ""
+    s3_addressing: str = ""
+    s3_sse: str = ""
+    s3_sse_kms_key: str = ""
+    s3_redirect_seconds: int = 0
+    s3_connect_timeout: int = 5
+    s3_read_timeout: int = 15
+    s3_attempts: int = 3
+    s3_connections: int = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +98,41 @@ class UpstreamsConfig:
     negative_age: int = 10
     connect_timeout: int = 10
     read_timeout: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class EventsConfig:
+    """Where events go, beside the webhooks.  `file` empty: nowhere; a relative one is below the data directory.
+
+    At `file_bytes` the file is rotated, `files` old ones are kept.  `keep_days`: how long an event waits for a sink.
+    """
+
+    file: str = ""
+    file_bytes: int = 64 * 1024**2
+    files: int = 10
+    keep_days: int = 7
+
+
+@dataclass(frozen=True, slots=True)
+class AuditConfig:
+    """Where audit records go.  `file` as for events."""
+
+    file: str = ""
+    file_bytes: int = 64 * 1024**2
+    files: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookConfig:
+    """An address that gets events.  `secret_env` names the environment variable with the signing secret.
+
+    `account`: only that account's copies; empty for all.
+    """
+
+    name: str
+    url: str = field(default="", repr=False)
+    secret_env: str = ""
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +168,9 @@ class Config:
     upstreams: UpstreamsConfig = UpstreamsConfig()
     connections: Mapping[str, ConnectionConfig] = field(default_factory=dict)
     metrics: MetricsConfig = MetricsConfig()
+    events: EventsConfig = EventsConfig()
+    audit: AuditConfig = AuditConfig()
+    webhooks: tuple[WebhookConfig, ...] = ()
 
     @property
     def data(self) -> Path:
@@ -131,8 +185,15 @@ SECTIONS: Mapping[str, type[Any]] = {
     "storage": StorageConfig,
     "upstreams": UpstreamsConfig,
     "metrics": MetricsConfig,
+    "events": EventsConfig,
+    "audit": AuditConfig,
 }
-TABLES = ("accounts", "connections")
+TABLES = ("accounts", "connections", "webhooks")
+
+BUCKET = re.compile(r"s3://([A-Za-z0-9][A-Za-z0-9._-]{1,254})(?:/([!-~]*[!-.0-~])?)?/?")
+"""Bucket and prefix."""
+_ADDRESSING = ("path", "virtual", "auto")
+_ENCRYPTION = ("AES256", "aws:kms", "aws:kms:dsse")
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -152,6 +213,7 @@ def parse(document: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
         **sections,
         accounts=_accounts(document.get("accounts", [])),
         connections=_connections(document.get("connections", {})),
+        webhooks=_webhooks(document.get("webhooks", [])),
     )
     _check(config)
     return config
@@ -179,7 +241,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _tables_of(environ: Mapping[str, str]) -> dict[str, Any]:
-    """PACKYARD_ACCOUNTS and PACKYARD_CONNECTIONS hold a TOML value on one line."""
+    """PACKYARD_ACCOUNTS, PACKYARD_CONNECTIONS and PACKYARD_WEBHOOKS hold a TOML value on one line."""
     tables = {}
     for name in TABLES:
         text = environ.get(f"PACKYARD_{name.upper()}")
@@ -263,6 +325,23 @@ def _connections(table: Any) -> dict[str, ConnectionConfig]:
     return connections
 
 
+def _webhooks(tables: Any) -> tuple[WebhookConfig, ...]:
+    if not isinstance(tables, list):
+        raise ConfigError("webhooks must be a list of tables: [[webhooks]]")
+    webhooks = tuple(_record("webhooks", WebhookConfig, each, "name") for each in tables)
+    names = [each.name for each in webhooks]
+    for webhook in webhooks:
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", webhook.name) or names.count(webhook.name) > 1:
+            raise ConfigError(f"webhooks.name must be letters, digits, . _ - and its own, not {webhook.name!r}")
+        if urlsplit(webhook.url).scheme not in ("http", "https") or not urlsplit(webhook.url).hostname:
+            raise ConfigError(f"webhooks: {webhook.name} needs a url, an http or https address")
+        if not webhook.secret_env:
+            raise ConfigError(f"webhooks: {webhook.name} needs secret_env, the variable that holds its secret")
+        if webhook.account:
+            _account_id("webhooks.account", webhook.account)
+    return webhooks
+
+
 def _record(name: str, cls: type[Any], entry: Any, required: str) -> Any:
     if not isinstance(entry, Mapping):
         raise ConfigError(f"{name} must be a table")
@@ -280,6 +359,10 @@ def _record(name: str, cls: type[Any], entry: Any, required: str) -> Any:
 def _check(config: Config) -> None:
     server = config.server
     _account_id("aws.account", config.aws.account)
+    if config.aws.organization and not re.fullmatch(r"o-[a-z0-9]{10,32}", config.aws.organization):
+        raise ConfigError(
+            f"aws.organization must be o- and 10 to 32 letters and digits, not {config.aws.organization!r}"
+        )
     if not 0 <= server.port <= 65_535:
         raise ConfigError(f"server.port must be at most 65535, not {server.port}")
     if server.workers < 1:
@@ -291,8 +374,7 @@ def _check(config: Config) -> None:
     if config.quotas.rates:
         raise ConfigError("quotas.rates: this version limits no request rates; leave it false")
     _database(config.storage)
-    if config.storage.blobs:
-        raise ConfigError("storage.blobs: this version stores in files only; leave it empty")
+    _bucket(config.storage)
 
 
 def _database(storage: StorageConfig) -> None:
@@ -309,6 +391,24 @@ def _database(storage: StorageConfig) -> None:
         raise ConfigError("storage.database_connections must be at least 2")
     if storage.database_timeout < 1:
         raise ConfigError("storage.database_timeout must be at least 1")
+
+
+def _bucket(storage: StorageConfig) -> None:
+    if storage.blobs and not BUCKET.fullmatch(storage.blobs):
+        raise ConfigError(f"storage.blobs must be s3://bucket or s3://bucket/prefix, or empty, not {storage.blobs!r}")
+    if storage.s3_endpoint_url and urlsplit(storage.s3_endpoint_url).scheme not in ("http", "https"):
+        raise ConfigError(f"storage.s3_endpoint_url must be an http or https address, not {storage.s3_endpoint_url!r}")
+    for name, known in (("s3_addressing", _ADDRESSING), ("s3_sse", _ENCRYPTION)):
+        value = getattr(storage, name)
+        if value and value not in known:
+            raise ConfigError(f"storage.{name} must be one of {', '.join(known)}, or empty, not {value!r}")
+    if storage.s3_sse_kms_key and not storage.s3_sse.startswith("aws:kms"):
+        raise ConfigError("storage.s3_sse_kms_key needs storage.s3_sse to be aws:kms or aws:kms:dsse")
+    for name in ("s3_connect_timeout", "s3_read_timeout", "s3_attempts", "s3_connections"):
+        if getattr(storage, name) < 1:
+            raise ConfigError(f"storage.{name} must be at least 1")
+    if storage.s3_redirect_seconds > 7 * 24 * 3600:
+        raise ConfigError("storage.s3_redirect_seconds must be at most 604800, as signatures last no longer")
 
 
 def _account_id(name: str, value: str) -> None:

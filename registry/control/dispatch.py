@@ -29,7 +29,10 @@ from registry.core.services import Services
 from registry.core.types import Caller
 from registry.identity import callers, sigv4
 from registry.identity.secrets import Secrets
+from registry.identity.sessions import Sessions
 from registry.identity.tokens import Tokens
+from registry.identity.used import Used
+from registry.web.audit import HIDDEN, Subject
 from registry.web.exchange import KEY as EXCHANGE
 from registry.web.exchange import Exchange
 
@@ -50,6 +53,10 @@ class _Request:
     operation: model.Operation | None = None
     caller: Caller | None = None
     target: Target | None = None
+    access_key: str = ""
+    params: Mapping[str, Any] | None = None
+    accounts: tuple[str, ...] = ()
+    """Whom the request concerns beside its caller and the domain's owner: the repository's administrator."""
 
     @property
     def name(self) -> str:
@@ -71,8 +78,17 @@ class ControlPlane:
     """
 
     def __init__(
-        self, services: Services, *, secrets: Secrets, tokens: Tokens, base: Callable[[Scope], str] | None = None
+        self,
+        services: Services,
+        *,
+        secrets: Secrets,
+        tokens: Tokens,
+        base: Callable[[Scope], str] | None = None,
+        sessions: Sessions | None = None,
+        used: Used | None = None,
     ) -> None:
+        self._sessions = sessions or Sessions(secrets)
+        self._used = used
         self._services = services
         self._secrets = secrets
         self._tokens = tokens
@@ -112,16 +128,26 @@ class ControlPlane:
         operation = request.operation = self._model.routes.get((scope["method"], scope["path"]))
         known = operation if operation is not None and operation.name in TABLE else None
         caller, secret = await self._services.store.glance(
-            lambda tx: callers.by_key(tx, self._secrets, claim.access_key_id)
+            lambda tx: callers.by_key(
+                tx,
+                self._secrets,
+                claim.access_key_id,
+                sessions=self._sessions,
+                session_token=claim.session_token,
+                now=self._services.clock.now(),
+            )
         )
         streams = known is not None and known.streams
         body = b"" if streams else await _read(request)
         digest = None if streams else hashlib.sha256(body).hexdigest()
         sigv4.check(claim, secret, body_sha256=digest)
         request.caller = caller
+        request.access_key = claim.access_key_id
+        if self._used is not None:
+            await self._used.note(claim)
         if known is None:
             raise UnknownOperation()
-        params = restjson.parse(known, scope["query_string"], request.headers, body)
+        params = request.params = restjson.parse(known, scope["query_string"], request.headers, body)
         validate.check(known.input, params)
         call = await self._authorize(request, TABLE[known.name], caller, params)
         return known, await TABLE[known.name].function(call, params)
@@ -142,12 +168,25 @@ class ControlPlane:
             length=_length(request),
         )
 
+        exchange: Exchange | None = request.scope.get(EXCHANGE)
+
         async def ask(tx: Tx) -> None:
+            if exchange is not None and exchange.audited:
+                request.accounts = await _administrator(tx, target)
             for need in call.needs:
                 await call.require(tx, need)
 
         await self._services.store.glance(ask)
         return call
+
+
+async def _administrator(tx: Tx, target: Target) -> tuple[str, ...]:
+    """The account that administers the repository which the request is about."""
+    if target.repository is None:
+        return ()
+    domain = await tx.domains.get(target.repository.domain)
+    repository = await tx.repositories.get(domain.id, target.repository.name) if domain is not None else None
+    return (repository.administrator,) if repository is not None else ()
 
 
 def _context(request: _Request, params: Mapping[str, Any]) -> dict[str, str]:
@@ -216,3 +255,23 @@ def _note(exchange: Exchange, request: _Request, failed: Failure | None) -> None
         exchange.resource = request.target.arn
     if failed is not None:
         exchange.error = failed.type
+    exchange.extra["subject"] = _subject(request, failed)
+
+
+def _subject(request: _Request, failed: Failure | None) -> Subject:
+    """For the audit trail (guide, "A log entry for calling the GetAuthorizationToken API")."""
+    target = request.target
+    accounts: tuple[str, ...] = ()
+    if target is not None and target.domain is not None:
+        accounts = (*request.accounts, target.domain.owner)
+    return Subject(
+        request.name,
+        request.caller,
+        request.params or {},
+        read_only=request.name.startswith(("Describe", "Get", "List")) and request.name != "GetAuthorizationToken",
+        access_key=request.access_key,
+        accounts=accounts,
+        resources=(target.arn,) if target is not None else (),
+        response={"sessionToken": HIDDEN} if request.name == "GetAuthorizationToken" and failed is None else None,
+        message=str(failed.document.get("message", "")) if failed is not None else "",
+    )

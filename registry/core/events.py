@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -75,6 +75,12 @@ def made(
     return Event(id=event_id, account=repository.administrator, time=now, detail=detail)
 
 
+def copies(event: Event, arns: Arns) -> list[dict[str, object]]:
+    """One for the domain's owner and one for the repository's administrator; one where they are the same."""
+    accounts = dict.fromkeys((str(event.detail["domainOwner"]), event.account))
+    return [envelope(replace(event, account=account), arns) for account in accounts]
+
+
 def envelope(event: Event, arns: Arns) -> dict[str, object]:
     """The event as a sink delivers it; the same event gives the same bytes however often it is sent."""
     detail = event.detail
@@ -85,7 +91,7 @@ def envelope(event: Event, arns: Arns) -> dict[str, object]:
     )
     return {
         "version": "0",
-        "id": str(uuid.uuid5(uuid.NAMESPACE_OID, str(detail["eventDeduplicationId"]))),
+        "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{detail['eventDeduplicationId']} {event.account}")),
         "detail-type": DETAIL_TYPE,
         "source": SOURCE,
         "account": event.account,

@@ -6,7 +6,7 @@ and it awaits nothing but its transaction.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
@@ -29,6 +29,7 @@ from registry.core.types import (
     Listing,
     NotModified,
     PackageFilter,
+    PackageGroup,
     PackageKey,
     PackageRow,
     PolicyDocument,
@@ -37,6 +38,7 @@ from registry.core.types import (
     RemoteVersion,
     Repository,
     RepositoryFilter,
+    Restriction,
     Staged,
     Stamp,
     Status,
@@ -337,10 +339,72 @@ class Listings(Protocol):
         return how many."""
 
 
+class Groups(Protocol):
+    """Package groups, found by the keys of their patterns.  Every change here also touches the domain's topology."""
+
+    async def add(self, group: PackageGroup, keys: Sequence[str]) -> None:
+        """Raises Conflict when the domain has a group of that pattern."""
+
+    async def get(self, domain_id: int, pattern: str) -> PackageGroup | None: ...
+    async def under(self, domain_id: int, keys: Sequence[str]) -> list[PackageGroup]:
+        """The groups that have one of these keys, in no order."""
+
+    async def page(self, domain_id: int, prefix: str, after: str | None, limit: int) -> list[PackageGroup]:
+        """Those whose pattern begins so, by pattern ascending, after that pattern."""
+
+    async def change(self, group: PackageGroup) -> None:
+        """Set contact, description and modes of the group with that id."""
+
+    async def allow(self, group: PackageGroup, kind: Restriction, repo_ids: Sequence[int]) -> None:
+        """Set the list of allowed repositories of that kind."""
+
+    async def allowed(self, group_ids: Sequence[int]) -> list[tuple[int, Restriction, int, str]]:
+        """(group, kind, repository, its name) of every list of these groups, by name."""
+
+    async def delete(self, group: PackageGroup) -> None: ...
+    async def rekey(self, group_id: int, keys: Sequence[str]) -> None:
+        """Give it other keys for the same pattern."""
+
+    async def count(self, domain_id: int, atmost: int) -> int:
+        """How many groups the domain has; counting ends at `atmost`."""
+
+    async def keyed(self, version: str | None = None) -> str:
+        """Which version of the folds the keys were made by; with one given, remember that."""
+
+    async def packages(
+        self, domain_id: int, format: str | None, after: tuple[str, str, str] | None, limit: int
+    ) -> list[PackageKey]:
+        """The packages of all the domain's repositories, each once, by (format, namespace or "", name)."""
+
+
 class Outbox(Protocol):
     async def add(self, event: Event) -> None: ...
     async def take(self, after: int, limit: int) -> list[Event]: ...
     async def drop(self, upto: int) -> None: ...
+
+    async def expire(self, before: int) -> int:
+        """Forget events that are older, in milliseconds since the epoch."""
+
+
+class Stream(Protocol):
+    """Events in the order of their delivery: at least once to every sink, each package's in sequence."""
+
+    async def advance(self, limit: int) -> int:
+        """Give the oldest events of the outbox their places; how many.  Only the holder of the lease may."""
+
+    async def after(self, position: int, limit: int) -> list[tuple[int, Event]]: ...
+    async def cursor(self, sink: str) -> int: ...
+    async def moved(self, sink: str, position: int) -> None: ...
+
+    async def trim(self, sinks: Collection[str], before: int) -> int:
+        """Forget what every one of the sinks (which are all there are) has, and what is older than `before`
+        (milliseconds) although some sink never got it; how many these are."""
+
+    async def lease(self, name: str, holder: str, now: int, until: int) -> bool:
+        """Become or stay the holder; False while it is another's."""
+
+    async def leased(self, name: str) -> tuple[str, int] | None: ...
+    async def release(self, name: str, holder: str) -> None: ...
 
 
 class Tx(Protocol):
@@ -363,6 +427,8 @@ class Tx(Protocol):
     policies: Policies
     listings: Listings
     outbox: Outbox
+    stream: Stream
+    groups: Groups
 
 
 Work = Callable[[Tx], Awaitable[T]]
@@ -384,6 +450,18 @@ class Store(Protocol):
     async def moment(self) -> int | None:
         """The epoch, asked for after this call; for an engine that cannot tell at once, requests that arrive together
         share one question, and `epoch` gives its answer to the request from then on."""
+
+
+# --- events ----------------------------------------------------------------------------------
+
+
+class EventSink(Protocol):
+    """Where events go, as the guide's chapter on EventBridge has them."""
+
+    async def send(self, events: Sequence[Mapping[str, object]]) -> Sequence[Mapping[str, object]]:
+        """Deliver in order per package; those that could not be delivered now, to be given again."""
+
+    async def close(self) -> None: ...
 
 
 # --- upstreams -------------------------------------------------------------------------------

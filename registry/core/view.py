@@ -35,7 +35,21 @@ from registry.core.types import (
     VersionKey,
 )
 
-__all__ = ["Published", "RepoView"]
+__all__ = ["Noted", "Published", "RepoView"]
+
+
+@dataclass(slots=True)
+class Noted:
+    """What a view was last used for, for the audit trail: an action, "" for none yet, and its object."""
+
+    action: str = ""
+    package: PackageKey | None = None
+    version: str | None = None
+
+    def __call__(self, action: str, package: PackageKey | None = None, version: str | None = None) -> None:
+        """A read does not hide the write that it prepares."""
+        if action != "ReadFromRepository" or self.action in ("", action):
+            self.action, self.package, self.version = action, package or self.package, version or self.version
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +61,7 @@ class RepoView:
     repository: Repository
     info: FormatInfo
     context: Mapping[str, str] = field(default_factory=dict)
+    noted: Noted = field(default_factory=Noted, compare=False)
 
     async def readable(self) -> None:
         """Needs ReadFromRepository, and does nothing else: for documents that are the same for every repository."""
@@ -54,21 +69,25 @@ class RepoView:
 
     async def stamp(self, package: PackageKey) -> Stamp:
         """What `listing` would be made from now; cheap.  Needs ReadFromRepository."""
+        self.noted("ReadFromRepository", package)
         await self._readable()
         return await self.services.resolver.stamp(self.repository, package)
 
     async def listing(self, package: PackageKey) -> Listing:
         """The package with its upstreams merged in; without versions when unknown.  Needs ReadFromRepository."""
+        self.noted("ReadFromRepository", package)
         await self._readable()
         return await self.services.resolver.listing(self.repository, package)
 
     async def open(self, key: VersionKey, asset: str, *, retain: bool = True) -> Content:
         """An asset, retained as the guide says (not with `retain` False).  Needs ReadFromRepository."""
+        self.noted("ReadFromRepository", key.package, key.version)
         await self._readable()
         return await self.services.resolver.open(self.repository, key, asset, retain=retain)
 
     async def may_publish(self, package: PackageKey) -> None:
         """Raise AccessDenied early, before a body is read; publish() checks again."""
+        self.noted("PublishPackageVersion", package)
         await self.services.store.glance(self._publisher(package).admitted)
 
     def early(self, package: PackageKey, files: Sequence[Staged], *, version: str | None = None) -> Early:
@@ -88,6 +107,7 @@ class RepoView:
         Raises Conflict (here with other content, or reachable upstream), AccessDenied (rights or origin
         controls), ServiceQuotaExceeded.
         """
+        self.noted("PublishPackageVersion", draft.key.package, draft.key.version)
         return await publishing.publish(
             self.services,
             repository=self.repository,
@@ -135,6 +155,7 @@ class RepoView:
 
     async def own(self, package: PackageKey) -> tuple[PackageRow, Sequence[Version]] | None:
         """What this repository itself holds of a package, whatever the status.  Needs ReadFromRepository."""
+        self.noted("ReadFromRepository", package)
 
         async def work(tx: Tx) -> tuple[PackageRow, Sequence[Version]] | None:
             await self._require(tx, "ReadFromRepository")
@@ -155,6 +176,7 @@ class RepoView:
         Raises ResourceNotFound for a package or a version that is not in this repository (a tag may point at
         one that only an upstream has), Conflict for a version that is Disposed.
         """
+        self.noted("PutPackageMetadata", package, next(iter(versions or {}), None))
 
         async def work(tx: Tx) -> None:
             await self._require(tx, "PutPackageMetadata", package)
@@ -169,6 +191,7 @@ class RepoView:
         Needs DeletePackageVersions (DeletePackage).  Raises ResourceNotFound.
         """
         action = "DeletePackage" if versions is None else "DeletePackageVersions"
+        self.noted(action, package, next(iter(versions or ()), None))
         await self.services.store.glance(lambda tx: self._require(tx, action, package))
         if versions is None:
             await statuses.delete_package(self.services, self.repository, package)
@@ -181,6 +204,7 @@ class RepoView:
 
         Raises ResourceNotFound, Conflict for a version that is Disposed.
         """
+        self.noted("PublishPackageVersion", key.package, key.version)
         await self.services.store.glance(lambda tx: self._require(tx, "PublishPackageVersion", key.package))
         request = self._request(key.package, (key.version,))
         self._settled(key.package, await statuses.update_status(self.services, request, target=target))

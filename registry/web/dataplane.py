@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from registry.core.absent import AbsentView
 from registry.core.errors import (
+    AccessDenied,
     InternalServer,
     NotSupported,
     RegistryError,
@@ -25,11 +26,12 @@ from registry.core.errors import (
 )
 from registry.core.services import Services
 from registry.core.types import RepoKey
-from registry.core.view import RepoView
+from registry.core.view import Noted, RepoView
 from registry.web import exchange
 from registry.web.access import Access, Gate, repo_key
 from registry.web.adapter import Adapter, Answer
 from registry.web.address import Addresses
+from registry.web.audit import Subject
 from registry.web.exchange import Exchange, Hold
 from registry.web.hot import Entry
 from registry.web.request import Req
@@ -37,6 +39,8 @@ from registry.web.routes import RouteTable
 from registry.web.wire import Aborted
 
 log = logging.getLogger(__name__)
+
+_READS = frozenset({"GET", "HEAD"})
 
 # Names have at most 100 characters, each of which may be spelled in three; longer ones would only fill memories.
 _PLACE = re.compile(r"/([^/]+)/d/([^/]{1,300})-([0-9]{12})/([^/]{1,300})(?:/(.*))?", re.DOTALL)
@@ -106,6 +110,13 @@ class DataPlane:
             return None
         return visit.entry(trip.hold, trip.epoch)
 
+    def subject(self, trip: Exchange) -> Subject:
+        """What the request was about, for the audit trail."""
+        visit = trip.extra.get("visit")
+        if isinstance(visit, _Visit):
+            return visit.subject()
+        return Subject(trip.route or "-", None, {}, read_only=trip.method in _READS)
+
 
 class _Visit:
     """One request to one repository."""
@@ -118,30 +129,40 @@ class _Visit:
         self._req = req
         self._trip = trip
         self.access: Access | None = None
+        self._key: RepoKey | None = None
+        self._view: RepoView | None = None
+        self._message = ""
 
     async def answer(
         self, scope: Scope, receive: Receive, send: Send, domain: str, owner: str, repository: str
     ) -> None:
         trip = self._trip
         trip.extra["visit"] = self
+        failure: RegistryError
         try:
             reply = await self._handled(repo_key(domain, owner, repository), scope)
             await reply(scope, receive, send)
             return
         except (ClientDisconnect, Aborted):
             raise
+        except AccessDenied as err:
+            # Who has not said who he is may do what is refused once he has: ask for credentials (RULINGS 5.4).
+            nobody = self.access is not None and self.access.caller.anonymous
+            failure = Unauthenticated("This needs an authorization token") if nobody else err
         except RegistryError as err:
             failure = err
         except Exception:
             log.exception("Unexpected failure of request %s", trip.id)
             failure = InternalServer(f"Internal failure; request {trip.id}")
         trip.error = type(failure).__name__
+        self._message = failure.message
         trip.hold = None
         if trip.status:
             raise Aborted from failure
         await self._error(failure)(scope, receive, send)
 
     async def _handled(self, key: RepoKey, scope: Scope) -> Answer:
+        self._key = key
         segments = self._adapter.fold(self._req.rest.split("/"))
         match = self._routes.match(self._req.method, segments)
         headers: Mapping[str, str] = self._req.headers
@@ -157,6 +178,7 @@ class _Visit:
         self._req = replace(self._req, path=match.path, caller=access.caller)
         kind = AbsentView if access.absent else RepoView
         view = kind(self._services, access.caller, access.repository, self._adapter.info, context)
+        self._view = view
         return await match.route.handler(self._req, view)
 
     def _no_route(self, allowed: tuple[str, ...]) -> Response:
@@ -174,6 +196,35 @@ class _Visit:
             for name, value in self._adapter.challenge(self._req).items():
                 reply.headers.append(name, value)
         return reply
+
+    def subject(self) -> Subject:
+        """As the guide's example of an npm package has it."""
+        reads = self._trip.method in _READS
+        noted = self._view.noted if self._view is not None else Noted()
+        package = noted.package
+        parameters: dict[str, object] = {"packageFormat": self._adapter.info.name}
+        accounts: tuple[str, ...] = ()
+        if self._key is not None:
+            domain = self._key.domain
+            parameters |= {"domainName": domain.name, "domainOwner": domain.owner, "repositoryName": self._key.name}
+        if package is not None:
+            parameters |= {"packageName": package.name}
+            parameters |= {"packageNamespace": package.namespace} if package.namespace is not None else {}
+        if noted.version is not None:
+            parameters["packageVersion"] = noted.version
+        access = self.access
+        if access is not None:
+            accounts = (access.repository.administrator, access.domain.key.owner)
+        return Subject(
+            noted.action or ("ReadFromRepository" if reads else "PublishPackageVersion"),
+            access.caller if access is not None else None,
+            parameters,
+            read_only=noted.action in ("", "ReadFromRepository") and reads,
+            accounts=accounts,
+            resources=(self._services.arns.repository(self._key),) if self._key is not None else (),
+            message=self._message,
+            client=True,
+        )
 
     def entry(self, hold: Hold, epoch: int) -> Entry | None:
         access, trip = self.access, self._trip

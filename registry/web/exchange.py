@@ -39,7 +39,10 @@ class Hold:
 
 @dataclass(slots=True)
 class Exchange:
-    """One request.  `epoch` is the store's when it began; `hot_key` names it in the hot cache, None: do not keep."""
+    """One request.  `epoch` is the store's when it began; `hot_key` names it in the hot cache, None: do not keep.
+
+    `audited`: somebody reads the audit trail, so that what only it needs is worth looking up.
+    """
 
     id: str
     method: str
@@ -57,6 +60,7 @@ class Exchange:
     sent: int = 0
     error: str = ""
     hold: Hold | None = None
+    audited: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
 
 

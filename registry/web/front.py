@@ -23,8 +23,9 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from registry.core.errors import RegistryError
-from registry.web import exchange
+from registry.web import audit, exchange
 from registry.web.address import Addresses
+from registry.web.audit import AuditTrail
 from registry.web.dataplane import DataPlane
 from registry.web.exchange import Exchange
 from registry.web.failures import plain
@@ -72,6 +73,7 @@ class Front:
         files: OpenFiles,
         lines: Lines,
         metrics: Metrics,
+        trail: AuditTrail | None = None,
     ) -> None:
         self._rooms = rooms
         self._addresses = addresses
@@ -79,6 +81,7 @@ class Front:
         self._files = files
         self.lines = lines
         self.metrics = metrics
+        self._trail = trail
         self.epoch = epoch
         self.moment = moment
         self.hot = HotCache(epoch)
@@ -93,6 +96,7 @@ class Front:
             indexes=self._indexes,
             files=self._files,
             hot_key=scope.get("packyard.hot"),
+            audited=self._trail is not None,
         )
         scope[exchange.KEY] = trip
         watched = _Watched(trip, send)
@@ -112,7 +116,10 @@ class Front:
         """The connection answered from the hot cache by itself."""
         self.metrics.hot += 1
         self.metrics.count(entry.plane, status, sent, seconds)
-        self.lines.hot(entry.log, time.time_ns() // 1_000_000, name, path, status, sent, seconds)
+        moment = time.time_ns() // 1_000_000
+        self.lines.hot(entry.log, moment, name, path, status, sent, seconds)
+        if self._trail is not None:
+            self._trail.keep(audit.finished(entry.audit, moment=moment, request=name))
 
     async def _route(self, scope: Scope, receive: Receive, send: _Watched, trip: Exchange) -> None:
         self._addresses.settle(scope)
@@ -130,7 +137,7 @@ class Front:
         elif (place := self._rooms.data.place(scope, path)) is not None:
             await self._rooms.data(scope, receive, send, place)
             if trip.hold is not None and trip.hot_key is not None and trip.status in (200, 304):
-                self._keep(trip)
+                self._keep(scope, trip)
         else:
             await self._own(scope, send, path)
 
@@ -160,10 +167,12 @@ class Front:
         else:
             await send_whole(send, 200, b'{"status":"ready"}\n')
 
-    def _keep(self, trip: Exchange) -> None:
+    def _keep(self, scope: Scope, trip: Exchange) -> None:
         """Into the hot cache, if nothing was committed since the request began."""
         made = self._rooms.data.entry(trip)
         if made is not None and trip.epoch is not None and trip.epoch == self.epoch():
+            if self._trail is not None:
+                made.audit = self._trail.records(scope, trip, self._rooms.data.subject(trip))
             self.hot.put(trip.hot_key, made)
 
     async def _failed(self, trip: Exchange, err: Exception, send: _Watched) -> None:
@@ -177,8 +186,9 @@ class Front:
     def _record(self, scope: Scope, trip: Exchange) -> None:
         seconds = time.perf_counter() - trip.started
         self.metrics.count(trip.plane or "other", trip.status or 499, trip.sent, seconds)
+        moment = time.time_ns() // 1_000_000
         record = {
-            "time": time.time_ns() // 1_000_000,
+            "time": moment,
             "id": trip.id,
             "caller": trip.caller,
             "action": trip.route or "-",
@@ -193,6 +203,12 @@ class Front:
         if trip.error:
             record["error"] = trip.error
         self.lines.add(record)
+        if self._trail is not None and trip.plane:
+            made = trip.extra.get("audit")
+            if made is None:
+                subject = trip.extra.get("subject") or self._rooms.data.subject(trip)
+                made = self._trail.records(scope, trip, subject)
+            self._trail.keep(audit.finished(made, moment=moment, request=trip.id))
 
 
 class _Watched:
@@ -217,6 +233,7 @@ class _Watched:
 async def _again(entry: Entry, scope: Scope, receive: Receive, send: Send, trip: Exchange) -> None:
     """Answer from the hot cache by way of ASGI: the entry had to be asked about first."""
     hold = entry.hold
+    trip.extra["audit"] = entry.audit
     line = msgspec.json.decode(b"{%s}" % entry.log)
     trip.plane, trip.caller, trip.source = entry.plane, line["caller"], line["source"]
     trip.route, trip.resource = line["action"], line["resource"]

@@ -54,9 +54,12 @@ def key_of(url: bytes, client: str, headers: Iterable[tuple[bytes, bytes]]) -> t
 
 
 class Entry:
-    """An answer to give again.  `log` is what its lines in the log have in common, as the inside of a JSON object."""
+    """An answer to give again.  `log` is what its lines in the log have in common, as the inside of a JSON object.
 
-    __slots__ = ("asked", "current", "epoch", "expires", "hold", "log", "plane", "size", "whole")
+    `audit` is what its audit records have in common.
+    """
+
+    __slots__ = ("asked", "audit", "current", "epoch", "expires", "hold", "log", "plane", "size", "whole")
 
     def __init__(
         self,
@@ -74,6 +77,7 @@ class Entry:
         self.log = log
         self.plane = plane
         self.current = current
+        self.audit: list[dict[str, object]] = []
         self.asked = time.monotonic()
         self.size = len(hold.body)
 

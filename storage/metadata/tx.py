@@ -10,6 +10,7 @@ from storage.metadata.listing_memo import ListingMemo
 from storage.metadata.sql import Sql
 from storage.metadata.tables.blobs import Blobs
 from storage.metadata.tables.domains import Domains
+from storage.metadata.tables.groups import Groups
 from storage.metadata.tables.identity import Identities
 from storage.metadata.tables.listings import Listings
 from storage.metadata.tables.logins import Logins
@@ -19,6 +20,7 @@ from storage.metadata.tables.packages import Packages
 from storage.metadata.tables.policies import Policies
 from storage.metadata.tables.principals import Principals
 from storage.metadata.tables.repositories import Repositories
+from storage.metadata.tables.stream import Stream
 from storage.metadata.tables.versions import Versions
 
 
@@ -28,6 +30,7 @@ class Transaction:
     __slots__ = (
         "blobs",
         "domains",
+        "groups",
         "identity",
         "listings",
         "logins",
@@ -37,6 +40,7 @@ class Transaction:
         "policies",
         "principals",
         "repositories",
+        "stream",
         "versions",
         "writes",
     )
@@ -55,3 +59,5 @@ class Transaction:
         self.policies: ports.Policies = Policies(sql)
         self.listings: ports.Listings = Listings(sql, memo)
         self.outbox: ports.Outbox = Outbox(sql)
+        self.stream: ports.Stream = Stream(sql)
+        self.groups: ports.Groups = Groups(sql)

@@ -33,3 +33,6 @@ class Outbox:
 
     async def drop(self, upto: int) -> None:
         await self._sql.run("delete from outbox where id <= $1", upto)
+
+    async def expire(self, before: int) -> int:
+        return await self._sql.run("delete from outbox where time < $1", before)

@@ -1,0 +1,1 @@
+"""Where events and audit records go: files and webhooks."""
