@@ -129,9 +129,10 @@ def _sweep(options: argparse.Namespace) -> int:
         async with storage(config) as (store, blobs, clock):
             report = await sweep(store, blobs, clock, dry_run=options.dry_run)
         verb = "would be" if report.dry_run else "were"
+        uploads = f", {report.uploads} unfinished uploads {verb} given up" if report.uploads else ""
         print(
             f"{report.condemned} files without a reference {verb} marked, {report.rows} ({report.row_bytes} bytes) and "
-            f"{report.strays} unknown files ({report.stray_bytes} bytes) {verb} removed"
+            f"{report.strays} unknown files ({report.stray_bytes} bytes) {verb} removed{uploads}"
         )
         return 0
 

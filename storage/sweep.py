@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from registry.core.errors import RegistryError
 from registry.core.ports import BlobStore, Clock, Store
@@ -43,6 +43,14 @@ class BlobDomains(Protocol):
         """The domains that have files, known or not."""
 
 
+@runtime_checkable
+class Abandoning(Protocol):
+    """A blob store in which uploads can be left unfinished where no `walk` sees them."""
+
+    async def drop_abandoned(self, before: int, *, dry_run: bool) -> int:
+        """Give up those begun before that time; how many."""
+
+
 @dataclass(frozen=True, slots=True)
 class SweepReport:
     """What a sweep did, or with `dry_run` what it would do."""
@@ -53,6 +61,7 @@ class SweepReport:
     row_bytes: int = 0
     strays: int = 0
     stray_bytes: int = 0
+    uploads: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +109,18 @@ async def sweep(
 ) -> SweepReport:
     """One pass over every domain.  `grace` in milliseconds; with 0 nobody may be publishing.
 
-    `condemned` rows stay for the grace period; `rows` went with their files, `strays` are files without a row.
+    `condemned` rows stay for the grace period; `rows` went with their files, `strays` are files without a row,
+    `uploads` were never finished.
     """
     tally = Tally()
     for domain_id in await _domains(store, blobs):
         await sweep_domain(store, blobs.of(domain_id), domain_id, clock, tally, dry_run=dry_run, grace=grace)
         if not dry_run:
             await _forget_listings(store, domain_id, clock.now())
-    return SweepReport(dry_run, tally.condemned, tally.rows, tally.row_bytes, tally.strays, tally.stray_bytes)
+    uploads = 0
+    if isinstance(blobs, Abandoning):
+        uploads = await blobs.drop_abandoned(clock.now() - grace, dry_run=dry_run)
+    return SweepReport(dry_run, tally.condemned, tally.rows, tally.row_bytes, tally.strays, tally.stray_bytes, uploads)
 
 
 async def sweep_domain(

@@ -67,7 +67,7 @@ class Uploads:
         async with self._held:
             body = await self._threads.run(_read, file, 0, staged.size)
 
-            async def attempt(number: int) -> None:
+            async def attempt(_: int) -> None:
                 condition = {"IfNoneMatch": "*"} if self._bucket.conditional else {}
                 address = await self._bucket.address(
                     "put_object", Key=name, ContentMD5=md5, **condition, **self._bucket.settings.encryption
@@ -78,8 +78,8 @@ class Uploads:
                 try:
                     await self._bucket.upload(address, lambda: io.BytesIO(body), headers)
                 except Answered as error:
-                    if error.status == 412 and number:
-                        return  # the attempt before did arrive: nobody else knows this key
+                    if error.status == 412 and await self._size(name) == staged.size:
+                        return  # an attempt before did arrive: nobody else knows this key
                     if error.status == 501 and condition:
                         self._bucket.conditional = False
                         raise Answered(503, error.code) from error  # again, without
