@@ -8,17 +8,23 @@
         with engines.settings(request.param) as settings, Server(tmp_path_factory.mktemp("data"), settings=settings) ...
 
 `settings` is a settings document with a fresh database (and bucket) in it; lay further sections over it with `|`.
+
+With PACKYARD_TEST_ENGINE=postgres in the environment every server of the harness that names no database runs on
+PostgreSQL, with one database for each data directory: any suite can be run on it as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tests import postgres
 
 NAMES = ("sqlite", "postgres")
+_databases: dict[Path, str] = {}
 
 
 @contextmanager
@@ -33,3 +39,14 @@ def settings(name: str) -> Iterator[dict[str, Any]]:
         yield {"storage": {"database": address, "database_connections": 6}}
     finally:
         cluster.drop(address)
+
+
+def chosen(data: Path, document: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings document of a server with that data directory, with the engine that the environment asks for."""
+    storage = dict(document.get("storage", {}))
+    if os.environ.get("PACKYARD_TEST_ENGINE") == "postgres" and "database" not in storage:
+        if data not in _databases:
+            _databases[data] = postgres.shared().database()
+        storage["database"] = _databases[data]
+        storage.setdefault("database_connections", 4)
+    return {**document, "storage": storage}

@@ -29,6 +29,7 @@ from registry.app import Application
 from registry.config import Config, ConnectionConfig, parse
 from registry.web.log import Lines
 from registry.web.server import Server as HTTPServer
+from tests import engines
 
 ACCOUNT = "111122223333"
 REGION = "us-west-2"
@@ -81,7 +82,7 @@ class Server:
         port: int = 0,
     ) -> None:
         """`settings` is a settings document (as packyard.toml), `connections` are external connections by name."""
-        config = parse(dict(settings or {}), {})
+        config = parse(engines.chosen(data, settings or {}), {})
         self.config: Config = replace(
             config,
             server=replace(config.server, port=port),
