@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from email.utils import formatdate, parsedate_to_datetime
 
 MANY = 32
@@ -29,6 +30,18 @@ def unmodified_since(header: str, modified: int) -> bool:
         return modified // 1000 <= parsedate_to_datetime(header).timestamp()
     except (ValueError, TypeError, OverflowError):
         return False
+
+
+def unmodified_before(header: str, modified: int) -> bool:
+    """The same for clients that send when they themselves wrote what they have: a change within that second counts.
+
+    A time that is still to come says nothing (RFC 9110, section 13.1.3).
+    """
+    try:
+        since = parsedate_to_datetime(header).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return False
+    return modified // 1000 < since <= time.time()
 
 
 def http_date(moment: int) -> str:

@@ -19,12 +19,13 @@ import msgspec
 from starlette.responses import Response
 
 from registry.core.ports import Content
-from registry.core.types import Listing, PackageKey
+from registry.core.types import Listing, PackageKey, Stamp
 from registry.core.view import RepoView
 from registry.web import exchange, ranges
 from registry.web.adapter import Answer
 from registry.web.files import FileAnswer
 from registry.web.indexes import IndexAnswer
+from registry.web.rendered import Rendered
 from registry.web.request import Req
 
 IMMUTABLE = "private, max-age=31536000, immutable"
@@ -132,3 +133,18 @@ async def index(
         headers=headers or {},
         digests=digests,
     )
+
+
+async def rendition(
+    req: Req,
+    view: RepoView,
+    package: PackageKey,
+    *,
+    kind: str,
+    render: Callable[[Listing], bytes],
+) -> tuple[Rendered, Stamp]:
+    """What `index` answers with, for documents of several packages and for those that are answered in another way."""
+    stamp = await view.stamp(package)
+    key = (view.repository.id, package, kind, req.base)
+    indexes = exchange.of(req.request.scope).indexes
+    return await indexes.get(key, stamp, lambda: view.listing(package), render), stamp
