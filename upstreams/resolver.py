@@ -78,7 +78,7 @@ class UpstreamResolver:
         """Give it the services that it is part of; once, before it is entered."""
         self._services = services
         alone = [name for name, info in services.formats.items() if not info.upstreams]
-        self._surveys = Surveys(services.quotas.upstreams_searched, alone)
+        self._surveys = Surveys(services.quotas.upstreams_searched, alone, services.groups)
         self._catalogs = Catalogs(services, self._surveys, lambda: self._external)
         listings = ExternalListings(
             store=services.store,

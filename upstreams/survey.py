@@ -1,6 +1,7 @@
 """What our own rows say along a search, read in one unit of work.
 
-A package whose origin control `upstream` is BLOCK ends the search through its repository; where any hop
+Where the origin controls of a package or of its package group let nothing through, the search ends at that
+repository (INTERNAL_UPSTREAM, or EXTERNAL_UPSTREAM where it has a connection); where any hop
 holds the package privately, versions that came from outside are left out (rulings, "Origin controls" 2, 4).
 """
 
@@ -9,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from registry.core.origin import hides_external, is_private, may_ingest
+from registry.core.groups.association import Groups
+from registry.core.origin import DEFAULT_MODES, hides_external, is_private, may_take
 from registry.core.ports import Tx
 from registry.core.types import Hop, PackageKey, PackageRow, Repository, Version, VersionFilter, VersionKey
 from upstreams.chain import Chain, Chains, Step
@@ -61,8 +63,9 @@ class VersionSurvey(Survey):
 class Surveys:
     """Reads surveys; one per server, for what it remembers."""
 
-    def __init__(self, limit: int, alone: Collection[str] = ()) -> None:
+    def __init__(self, limit: int, alone: Collection[str] = (), groups: Groups | None = None) -> None:
         """`alone`: formats whose packages are never looked for in upstream repositories (generic)."""
+        self._groups = groups or Groups()
         self._chains = Chains(limit)
         self._alone = frozenset(alone)
         self._private: Memory[tuple[int, int], bool] = Memory()
@@ -70,7 +73,7 @@ class Surveys:
     async def of_rows(self, tx: Tx, repo: Repository, key: PackageKey) -> Survey:
         """The hops and their package rows: two point reads when the topology is known."""
         chain, rows = await self._along(tx, repo, key)
-        return Survey(chain, rows, await self._hides(tx, repo, rows))
+        return Survey(chain, rows, await self._hides(tx, chain, key, rows))
 
     async def of_package(self, tx: Tx, repo: Repository, key: PackageKey) -> PackageSurvey:
         """Everything that a listing needs."""
@@ -80,7 +83,7 @@ class Surveys:
         for version in await tx.versions.of(tuple(by_row)):
             versions[by_row[version.package_id]].append(version)
         tags = {by_row[row_id]: found for row_id, found in (await tx.packages.tags(tuple(by_row))).items()}
-        return PackageSurvey(chain, rows, await self._hides(tx, repo, rows), versions, tags)
+        return PackageSurvey(chain, rows, await self._hides(tx, chain, key, rows), versions, tags)
 
     async def of_version(self, tx: Tx, repo: Repository, key: VersionKey) -> VersionSurvey:
         """Everything that finding one version needs."""
@@ -90,7 +93,7 @@ class Surveys:
             version = await tx.versions.get(row.id, key.version)
             if version is not None:
                 held[repo_id] = version
-        return VersionSurvey(chain, rows, await self._hides(tx, repo, rows), held)
+        return VersionSurvey(chain, rows, await self._hides(tx, chain, key.package, rows), held)
 
     async def alone(self, tx: Tx, repo: Repository) -> bool:
         """Has it neither upstreams nor a connection?"""
@@ -112,14 +115,25 @@ class Surveys:
         if key.format in self._alone:
             whole = whole.without({repo.id})
         rows = {row.repo_id: row for row in await tx.packages.across(whole.ids, key)}
-        chain = whole.without({repo_id for repo_id, row in rows.items() if not may_ingest(row)})
+        group = await self._groups.of(tx, repo.domain_id, key, topology=whole.topology)
+        closed = set()
+        for hop in whole.hops:
+            repo_id = hop.repository.id
+            modes = DEFAULT_MODES if group is None else group.modes(repo_id)
+            if not may_take(rows.get(repo_id), modes, connected=hop.connection is not None):
+                closed.add(repo_id)
+        chain = whole.without(closed)
         return chain, {repo_id: row for repo_id, row in rows.items() if repo_id in chain.ids}
 
-    async def _hides(self, tx: Tx, repo: Repository, rows: Mapping[int, PackageRow]) -> bool:
+    async def _hides(self, tx: Tx, chain: Chain, key: PackageKey, rows: Mapping[int, PackageRow]) -> bool:
         private = False
         for row in rows.values():
             private = private or (row.upstream == "BLOCK" and await self._is_private(tx, row))
-        return hides_external(rows.get(repo.id), private_in_chain=private)
+        if not private:
+            return False
+        asked = chain.hops[0].repository
+        modes = await self._groups.modes(tx, asked, key, topology=chain.topology)
+        return hides_external(rows.get(asked.id), private_in_chain=private, modes=modes)
 
     async def _is_private(self, tx: Tx, row: PackageRow) -> bool:
         """Every change to a package counts its `seq` up, so an answer holds for as long as that stands."""

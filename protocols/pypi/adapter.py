@@ -24,6 +24,7 @@ INFO = FormatInfo(
     merges_files=True,
     connections=("public:pypi",),
     refresh=refresh,
+    aliases=("python",),
 )
 
 

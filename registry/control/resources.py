@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from registry.control.call import Params, Target, format_info
 from registry.core.errors import Validation
+from registry.core.groups import patterns
 from registry.core.services import Services
-from registry.core.types import Caller, DomainKey, PackageKey, RepoKey
+from registry.core.types import Caller, DomainKey, GroupKey, PackageKey, RepoKey
 
 
 def account(services: Services, caller: Caller, p: Params) -> Target:
@@ -69,6 +70,25 @@ def package(services: Services, caller: Caller, p: Params) -> Target:
     return Target(arn, repo.domain, repo, key, id=f"{shown}@{version}", type="package-version")
 
 
+def package_path(services: Services, p: Params) -> PackageKey:
+    """A package that need not be anywhere, also of a format that this server has no adapter for.
+
+    A name with letters that its format refuses is taken as it is: whether it would be blocked is what is asked.
+    """
+    if p["format"] in services.formats and p["package"].isascii():
+        return package_key(services, p)
+    return PackageKey(p["format"], p.get("namespace"), p["package"])
+
+
+def group_target(services: Services, key: GroupKey) -> Target:
+    return Target(services.arns.group(key), key.domain, id=key.pattern, type="package-group")
+
+
+def group(services: Services, caller: Caller, p: Params) -> Target:
+    """A package group.  Raises Validation for what is no pattern."""
+    return group_target(services, GroupKey(domain_key(caller, p), patterns.known(p["packageGroup"], services.formats)))
+
+
 def destination(services: Services, caller: Caller, p: Params) -> Target:
     """CopyPackageVersions needs its right on the destination repository (guide, "Required IAM permissions")."""
     key = RepoKey(domain_key(caller, p), p["destinationRepository"])
@@ -82,7 +102,7 @@ def source(services: Services, caller: Caller, p: Params) -> Target:
 
 
 def tagged(services: Services, caller: Caller, p: Params) -> Target:
-    """The domain or repository that `resourceArn` names."""
+    """The domain, repository or package group that `resourceArn` names."""
     text = p["resourceArn"]
     try:
         key = services.arns.parse(text)
@@ -90,4 +110,6 @@ def tagged(services: Services, caller: Caller, p: Params) -> Target:
         raise Validation(str(err)) from err
     if isinstance(key, RepoKey):
         return repository_target(services, key)
+    if isinstance(key, GroupKey):
+        return group_target(services, key)
     return Target(services.arns.domain(key), key, id=key.name, type="domain")

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from registry.core.arns import Arns
+from registry.core.errors import Validation
+from registry.core.groups.administration import Entry, GroupRecord
+from registry.core.groups.association import KINDS
 from registry.core.packages import Outcome, VersionDetail
 from registry.core.repositories import DomainRecord, RepositoryRecord
 from registry.core.types import (
@@ -13,12 +16,15 @@ from registry.core.types import (
     Dependency,
     Digests,
     Domain,
+    GroupKey,
     License,
     Origin,
+    PackageGroup,
     PackageKey,
     PackageRow,
     PolicyDocument,
     Repository,
+    Restriction,
     Version,
 )
 
@@ -69,6 +75,44 @@ def repository(record: RepositoryRecord, arns: Arns) -> Structure:
             for name, format in record.connections
         ],
     }
+
+
+def group(record: GroupRecord, arns: Arns) -> Structure:
+    """PackageGroupDescription, and PackageGroupSummary, which has the same members."""
+    own, domain, parent = record.group, record.domain, record.line.parent
+    return {
+        **group_reference(own, domain, arns),
+        "domainName": domain.key.name,
+        "domainOwner": domain.key.owner,
+        "createdTime": own.created,
+        "contactInfo": own.contact or None,
+        "description": own.description or None,
+        "originConfiguration": {"restrictions": {kind: restriction(record, kind, arns) for kind in KINDS}},
+        "parent": None if parent is None else group_reference(parent, domain, arns),
+    }
+
+
+def group_reference(group: PackageGroup, domain: Domain, arns: Arns) -> Structure:
+    return {"arn": arns.group(GroupKey(domain.key, group.pattern)), "pattern": group.pattern}
+
+
+def restriction(record: GroupRecord, kind: Restriction, arns: Arns) -> Structure:
+    mode, effective = record.group.modes[kind], record.line.effective(kind)
+    inherited = group_reference(effective.of, record.domain, arns) if mode == "INHERIT" else None
+    return {
+        "mode": mode,
+        "effectiveMode": effective.mode,
+        "inheritedFrom": inherited,
+        "repositoriesCount": len(effective.repositories),
+    }
+
+
+def entry(member: str, given: Mapping[str, Any]) -> Entry:
+    """A repository to be added to, or removed from, a list.  Raises Validation where a part of it is left out."""
+    for part in ("originRestrictionType", "repositoryName"):
+        if part not in given:
+            raise Validation(f"Each of {member} needs {part}")
+    return Entry(given["originRestrictionType"], given["repositoryName"])
 
 
 def policy(document: PolicyDocument) -> Structure:

@@ -8,11 +8,14 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from registry.core import bindings
 from registry.core.errors import Conflict, ResourceNotFound, ServiceQuotaExceeded, Validation
+from registry.core.policy import parse
 from registry.core.ports import Tx
 from registry.core.services import Services
-from registry.core.types import DomainKey, PolicyDocument
+from registry.core.types import DomainKey, GroupKey, PolicyDocument, RepoKey
 
 _RESERVED = "aws:"
 
@@ -22,7 +25,7 @@ async def policy(tx: Tx, arn: str) -> PolicyDocument:
     found = await tx.policies.get(arn)
     if found is None:
         raise ResourceNotFound(f"No permissions policy is set on {arn}", resource_id=arn, resource_type=_type(arn))
-    return found
+    return replace(found, document=await bindings.shown(tx, found.document, found.bound))
 
 
 async def put_policy(
@@ -35,7 +38,8 @@ async def put_policy(
         raise Validation(f"The policy document has {size} bytes; at most {services.quotas.policy_bytes} are allowed")
     held = await tx.policies.get(arn)
     _check_revision(arn, held, revision)
-    put = PolicyDocument(arn, document, _next(held, document))
+    bound = await bindings.of(tx, parse(document, "resource", limit=services.quotas.policy_bytes))
+    put = PolicyDocument(arn, document, _next(held, document), bound)
     await tx.policies.put(put, domain_id)
     return put
 
@@ -85,8 +89,10 @@ async def _require(tx: Tx, services: Services, arn: str) -> None:
         raise Validation(str(error)) from None
     domain = await tx.domains.get(key if isinstance(key, DomainKey) else key.domain)
     there = domain is not None
-    if domain is not None and not isinstance(key, DomainKey):
+    if domain is not None and isinstance(key, RepoKey):
         there = await tx.repositories.get(domain.id, key.name) is not None
+    elif domain is not None and isinstance(key, GroupKey):
+        there = await tx.groups.get(domain.id, key.pattern) is not None
     if not there:
         raise ResourceNotFound(f"{arn} does not exist", resource_id=arn, resource_type=_type(arn))
 
@@ -108,4 +114,4 @@ def _next(held: PolicyDocument | None, document: str) -> str:
 
 
 def _type(arn: str) -> str:
-    return "repository" if ":repository/" in arn else "domain"
+    return next((kind for kind in ("repository", "package-group") if f":{kind}/" in arn), "domain")

@@ -2,7 +2,7 @@
 
 Guide, "Copy packages between repositories" and "npm tags and the CopyPackageVersions API".  Copying is not
 publishing: origin controls of the destination do not stop it, which the guide's way to patch an external
-package needs.
+package needs.  A variation of what a package group names (a weak match) is not copied either (RULINGS 4.3).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from registry.core.errors import UpstreamUnavailable, Validation
-from registry.core.origin import defaults
+from registry.core.origin import Modes, defaults, weakly_matched
 from registry.core.outcomes import (
     CopyRequest,
     Done,
@@ -56,7 +56,7 @@ async def copy(services: Services, request: CopyRequest) -> Outcome:
         failed = {version: not_found(version) for version in asked}
         return refused(asked, failed, _SKIPPED)
     tags = await _tags_shown(services, request, asked)
-    return await services.store.write(lambda tx: _copy(tx, request, asked, holders, tags, services.clock.now()))
+    return await services.store.write(lambda tx: _copy(tx, services, request, asked, holders, tags))
 
 
 async def _holders(services: Services, request: CopyRequest, asked: Sequence[str]) -> dict[str, Repository]:
@@ -105,18 +105,22 @@ async def _came(tx: Tx, request: CopyRequest, asked: Sequence[str]) -> bool:
 
 async def _copy(
     tx: Tx,
+    services: Services,
     request: CopyRequest,
     asked: Sequence[str],
     holders: Mapping[str, Repository],
     tags: Mapping[str, str],
-    now: int,
 ) -> Outcome:
+    modes = await services.groups.modes(tx, request.destination, request.package)
     items, failed, same = await _examine(tx, request, asked, holders)
+    if modes.weak and items:
+        why = f"Copying is not allowed: {weakly_matched(request.package, modes)}"
+        failed |= {spelled: Failed("NOT_ALLOWED", why) for spelled in items}
     if failed:
         return refused([version for version in asked if version not in same], failed, _SKIPPED)
     done = {}
     for spelled, item in sorted(items.items()):
-        version = await _copy_one(tx, request, item, now)
+        version = await _copy_one(tx, request, item, modes, services.clock.now())
         done[spelled] = Done(version.revision, version.status)
     await _copy_tags(tx, request, items.values(), tags)
     return Outcome(done, {})
@@ -175,14 +179,14 @@ def _identical(version: Version, held: Version) -> bool:
     return version.id == held.id or (version.revision == held.revision and not gone)
 
 
-async def _copy_one(tx: Tx, request: CopyRequest, item: _Item, now: int) -> Version:
+async def _copy_one(tx: Tx, request: CopyRequest, item: _Item, modes: Modes, now: int) -> Version:
     facts = await tx.versions.facts(item.version.id)
     place = await touched(
         tx,
         request.destination,
         request.package,
         display=item.source.display,
-        controls=defaults(item.version.origin.type),
+        controls=defaults(item.version.origin.type, modes),
         now=now,
     )
     if item.replaced is not None:

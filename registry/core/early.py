@@ -48,8 +48,12 @@ class Publisher:
         """Rights first, then origin controls.  Raises AccessDenied, ResourceNotFound."""
         await self.authorize(tx)
         row = await tx.packages.get(self.repository.id, self.package)
-        origin.require_publish(self.repository, self.package, row)
+        origin.require_publish(self.repository, self.package, row, await self.modes(tx))
         return row
+
+    async def modes(self, tx: Tx) -> origin.Modes:
+        """What the package's group says of the repository."""
+        return await self.services.groups.modes(tx, self.repository, self.package)
 
 
 @dataclass(frozen=True, slots=True)

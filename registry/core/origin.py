@@ -7,18 +7,21 @@ the package belongs to.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from registry.core.errors import AccessDenied
-from registry.core.types import Control, OriginType, PackageKey, PackageRow, Repository, Version
+from registry.core.types import Control, OriginType, PackageKey, PackageRow, Repository, Restriction, Version
 
 
 @dataclass(frozen=True, slots=True)
 class Modes:
     """A package group's effective origin controls for one repository, already decided to allow or block.
 
+    `open`: the group allows everything everywhere.
     `by_name`: the group names this one package (`...$`), so that its owner has chosen where it comes from.
+    `weak`: the package is a variation of what the group names, and blocked for that.
+    `of`: the groups that the restrictions are of, where they are inherited.
     """
 
     publish: Control = "ALLOW"
@@ -27,6 +30,8 @@ class Modes:
     open: bool = True
     by_name: bool = False
     group: str = "/*"
+    weak: bool = False
+    of: Mapping[Restriction, str] = field(default_factory=dict)
 
 
 DEFAULT_MODES = Modes()
@@ -58,28 +63,61 @@ def may_ingest(row: PackageRow | None, modes: Modes = DEFAULT_MODES) -> bool:
     return modes.external_upstream == "ALLOW" and (row is None or row.upstream == "ALLOW")
 
 
+def may_take(row: PackageRow | None, modes: Modes, *, connected: bool) -> bool:
+    """May versions reach the repository of this row from above: through its connection, else from its upstreams?"""
+    return may_ingest(row, modes) if connected else may_retain(row, modes)
+
+
 def require_publish(
     repository: Repository, key: PackageKey, row: PackageRow | None, modes: Modes = DEFAULT_MODES
 ) -> None:
     """Raise AccessDenied that names the control which forbids a publish."""
     if not may_publish(row, modes):
-        by = "" if modes.publish == "ALLOW" else f" by package group {modes.group}"
-        raise AccessDenied(
-            f"Publishing to package {spelled(key)} in repository {repository.key.name} is blocked{by}: "
-            "its package origin control is publish=BLOCK",
-            resource_id=spelled(key),
-            resource_type="package",
-        )
+        raise _denied(f"Publishing to package {spelled(key)}", repository, key, _why("PUBLISH", modes, "publish"))
 
 
-def blocked_upstream(repository: Repository, key: PackageKey) -> AccessDenied:
+def blocked_upstream(
+    repository: Repository, key: PackageKey, modes: Modes = DEFAULT_MODES, *, connected: bool = False
+) -> AccessDenied:
     """The error of an arrival from upstream that controls forbid."""
+    return _denied(
+        f"Taking versions of package {spelled(key)} from upstream",
+        repository,
+        key,
+        _why("EXTERNAL_UPSTREAM" if connected else "INTERNAL_UPSTREAM", modes, "upstream"),
+    )
+
+
+def weakly_matched(key: PackageKey, modes: Modes) -> str:
+    """Why a package is blocked that a group matches weakly."""
+    return (
+        f"package {spelled(key)} is a variation of what the package group {modes.group} names (a weak match), "
+        "which blocks new versions"
+    )
+
+
+def _denied(what: str, repository: Repository, key: PackageKey, why: str) -> AccessDenied:
     return AccessDenied(
-        f"Package {spelled(key)} in repository {repository.key.name} takes no versions from upstream: "
-        "its package origin control is upstream=BLOCK",
+        f"{what} in repository {repository.key.name} is blocked: {why}",
         resource_id=spelled(key),
         resource_type="package",
     )
+
+
+def _why(kind: Restriction, modes: Modes, control: str) -> str:
+    """Which control says no: the group's, if it does, else the package's own."""
+    group = {
+        "PUBLISH": modes.publish,
+        "INTERNAL_UPSTREAM": modes.internal_upstream,
+        "EXTERNAL_UPSTREAM": modes.external_upstream,
+    }[kind]
+    if modes.weak:
+        return f"it is a variation of what the package group {modes.group} names (a weak match, {kind}=BLOCK)"
+    if group == "BLOCK":
+        of = modes.of.get(kind, modes.group)
+        inherited = "" if of == modes.group else f", inherited from {of}"
+        return f"the package group {modes.group} has {kind}=BLOCK for it{inherited}"
+    return f"its package origin control is {control}=BLOCK"
 
 
 def is_private(row: PackageRow, versions: Iterable[Version]) -> bool:

@@ -210,16 +210,17 @@ async def _write(tx: Tx, claims: Claims, job: _Job) -> Version:
     """Judge again, now under the lock of the package row, then write."""
     draft, key, now = job.draft, job.draft.key, job.services.clock.now()
     await job.publisher.authorize(tx)
+    modes = await job.publisher.modes(tx)
     place = await touched(
         tx,
         job.repository,
         key.package,
         display=draft.facts.display,
-        controls=origin.defaults("INTERNAL"),
+        controls=origin.defaults("INTERNAL", modes),
         now=now,
     )
     row = place.row
-    origin.require_publish(job.repository, key.package, row)
+    origin.require_publish(job.repository, key.package, row, modes)
     if row.seq == 1 and job.info.rivals is not None:
         await _check_rivals(tx, job, job.info.rivals(key.package.name))
     held = await tx.versions.get(row.id, key.version) if row.seq > 1 else None

@@ -14,6 +14,7 @@ from registry.core import topology
 from registry.core.attached import check_tags, delete_policy, policy, put_policy, tag, tags, untag
 from registry.core.clock import new_id
 from registry.core.errors import Conflict, ResourceNotFound, ServiceQuotaExceeded
+from registry.core.groups.administration import add_root
 from registry.core.paging import Page, cut
 from registry.core.ports import Tx
 from registry.core.services import Services
@@ -82,6 +83,7 @@ async def create_domain(
     now = services.clock.now()
     created = Domain(new_id(now), key, now, _encryption_key(services, key, encryption_key), topology=1)
     await tx.domains.add(created)
+    await add_root(tx, created)
     await tx.policies.set_resource_tags(arn, tags)
     return DomainRecord(created, arn, 0, 0)
 

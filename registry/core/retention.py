@@ -6,12 +6,12 @@ asset".  Nothing here authorizes, and nothing that is kept is ever replaced.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from registry.core import events
 from registry.core.errors import AccessDenied, ResourceNotFound
-from registry.core.origin import blocked_upstream, defaults, may_ingest, may_retain, spelled
+from registry.core.origin import blocked_upstream, defaults, may_ingest, may_take, spelled
 from registry.core.placing import Claims, claim_all, storing
 from registry.core.ports import Tx
 from registry.core.revisions import revision
@@ -29,8 +29,6 @@ from registry.core.types import (
     VersionKey,
 )
 from registry.core.writing import Arriving, Place, announce, arriving, extend, insert, joined, touched
-
-Allowed = Callable[[PackageRow | None], bool]
 
 # Guide, "Yanked package versions": any other status says that the version is not meant to be consumed any more.
 _REFRESHED = (Status.PUBLISHED, Status.UNLISTED)
@@ -52,13 +50,13 @@ async def retain(
 
     async def work(tx: Tx, claims: Claims) -> tuple[Version, ...]:
         now = services.clock.now()
-        welcome = await _welcome(tx, info, first, draft, origin)
+        welcome = await _welcome(tx, services, info, first, draft, origin)
         wanted = [n for n, asset in enumerate(draft.assets) if asset.name in welcome]
         # What is not wanted is not claimed either, so that no row is left that nothing refers to.
         needed = Claims(claims.domain_id, tuple(claims.items[n] for n in wanted), claims.named)
         drafts = tuple(draft.assets[n] for n in wanted)
         new = _fetched(replace(draft, assets=drafts), info, origin, await claim_all(tx, needed, now), now)
-        return await _into_each(tx, info, targets, new, now)
+        return await _into_each(tx, services, info, targets, new)
 
     files = [asset.staged for asset in draft.assets]
     return await storing(services.store, services.blobs(first.domain_id), first.domain_id, files, work)
@@ -80,7 +78,7 @@ async def retain_stored(
         if row is None or version is None or version.status not in _REFRESHED:
             raise _gone(source, key)
         new = arriving(version, await tx.versions.facts(version.id))
-        return await _keep(tx, info, target, new, may_retain, services.clock.now())
+        return await _keep(tx, services, info, target, new)
 
     return await services.store.write(work)
 
@@ -111,40 +109,57 @@ async def refresh(
 
 
 async def _into_each(
-    tx: Tx, info: FormatInfo, targets: Sequence[Repository], new: Arriving, now: int
+    tx: Tx, services: Services, info: FormatInfo, targets: Sequence[Repository], new: Arriving
 ) -> tuple[Version, ...]:
-    first = await _keep(tx, info, targets[0], new, may_ingest, now)
+    first = await _keep(tx, services, info, targets[0], new, connected=True)
     kept = [first]
     if len(targets) > 1 and first.status in _REFRESHED:
         further = arriving(first, await tx.versions.facts(first.id))
         for target in targets[1:]:
             try:
-                kept.append(await _keep(tx, info, target, further, may_retain, now))
+                kept.append(await _keep(tx, services, info, target, further))
             except AccessDenied:
                 continue
     return tuple(kept)
 
 
-async def _welcome(tx: Tx, info: FormatInfo, target: Repository, draft: Draft, origin: Origin) -> set[str]:
+async def _welcome(
+    tx: Tx, services: Services, info: FormatInfo, target: Repository, draft: Draft, origin: Origin
+) -> set[str]:
     """The names of those assets that the target would take."""
     names = {asset.name for asset in draft.assets}
     row = await tx.packages.get(target.id, draft.key.package)
     held = None if row is None else await tx.versions.get(row.id, draft.key.version)
     if held is None:
         return names
-    return names - {asset.name for asset in held.assets} if _grows(info, held, origin) and may_ingest(row) else set()
+    modes = await services.groups.modes(tx, target, draft.key.package)
+    if not _grows(info, held, origin) or not may_take(row, modes, connected=True):
+        return set()
+    return names - {asset.name for asset in held.assets}
 
 
-async def _keep(tx: Tx, info: FormatInfo, target: Repository, new: Arriving, allowed: Allowed, now: int) -> Version:
-    """One version into one repository; what is there stays, and nothing is touched when nothing is new."""
+async def _keep(
+    tx: Tx, services: Services, info: FormatInfo, target: Repository, new: Arriving, *, connected: bool = False
+) -> Version:
+    """One version into one repository, through its connection or from another repository; what is there stays, and
+    nothing is touched when nothing is new."""
     key = new.key
     row = await tx.packages.get(target.id, key.package)
     held = None if row is None else await tx.versions.get(row.id, key.version)
-    if held is not None and not (_missing(info, held, new) and allowed(row)):
+    modes = await services.groups.modes(tx, target, key.package)
+    allowed = may_take(row, modes, connected=connected)
+    if held is not None and not (_missing(info, held, new) and allowed):
         return held
-    if not allowed(row):
-        raise blocked_upstream(target, key.package)
-    place = await touched(tx, target, key.package, display=new.facts.display, controls=defaults("EXTERNAL"), now=now)
+    if not allowed:
+        raise blocked_upstream(target, key.package, modes, connected=connected)
+    place = await touched(
+        tx,
+        target,
+        key.package,
+        display=new.facts.display,
+        controls=defaults("EXTERNAL", modes),
+        now=services.clock.now(),
+    )
     row = place.row
     held = await tx.versions.get(row.id, key.version) if row.seq > 1 else None
     if held is None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from registry.core.arns import Arns
+from registry.core.groups.association import Groups
 from registry.core.ports import BlobStore, Clock, Resolver, Store
 from registry.core.types import FormatInfo, Quotas
 
@@ -25,3 +26,5 @@ class Services:
     """External connection name -> format name, built-in and configured."""
     page_key: bytes = b""
     """Signs page tokens; the same on every process and after a restart."""
+    groups: Groups = field(default_factory=Groups, repr=False)
+    """Which package group applies to which package, remembered."""

@@ -396,7 +396,7 @@ class Change:
     status: Status | None = None
 
 
-CallerKind = Literal["User", "AssumedRole", "FederatedUser", "Anonymous"]
+CallerKind = Literal["User", "AssumedRole", "Anonymous"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,7 +408,7 @@ class Caller:
     `name` is the user's or the role's.  `user_id` is aws:userid: the unique id, of a session followed by its name.
     `session` holds condition keys of the session (tags, issue time); `policies` and `policy_arns` narrow it.
     `session_id` is empty for long-term credentials; equal ids mean equal `session`, `policies` and `policy_arns`.
-    `expires` (ms) is the session's own end.
+    `issued` and `expires` (ms) are the session's own beginning and end.
     """
 
     account: str
@@ -421,6 +421,7 @@ class Caller:
     policies: tuple[str, ...] = ()
     policy_arns: tuple[str, ...] = ()
     session_id: str = ""
+    issued: int = 0
     expires: int | None = None
 
     @property
@@ -551,5 +552,7 @@ class Quotas:
     assets_per_version: int = 150
     asset_bytes: int = 5 * 1024**3
     tags: int = 50
+    package_groups_per_domain: int = 20_000
+    allowed_repositories_per_group: int = 1000
     policy_bytes: int = 20_480
     rates: bool = False

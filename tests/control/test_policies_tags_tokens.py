@@ -173,7 +173,8 @@ async def test_tags_beyond_the_rules_are_refused(plane: Plane, tags: list[dict[s
     ("arn", "status"),
     [
         (DOMAIN_ARN + "x", 404),
-        (REPOSITORY_ARN.replace(":repository/", ":package-group/"), 400),
+        (REPOSITORY_ARN.replace(":repository/", ":package-group/"), 404),
+        (REPOSITORY_ARN.replace(":repository/", ":package-group/") + "/%2A", 400),
         (REPOSITORY_ARN + "x", 404),
         ("arn:aws:s3:::bucket", 400),
         (DOMAIN_ARN.replace("us-west-2", "eu-west-1"), 400),

@@ -63,7 +63,7 @@ def test_the_refusal_names_the_control_and_the_group() -> None:
     origin.require_publish(REPO, KEY, row())
     with pytest.raises(AccessDenied, match=r"types/node in repository repo is blocked: .*publish=BLOCK"):
         origin.require_publish(REPO, KEY, row("BLOCK"))
-    with pytest.raises(AccessDenied, match=r"by package group /npm/\*"):
+    with pytest.raises(AccessDenied, match=r"the package group /npm/\* has PUBLISH=BLOCK"):
         origin.require_publish(REPO, KEY, row(), Modes(publish="BLOCK", group="/npm/*"))
     assert "upstream=BLOCK" in origin.blocked_upstream(REPO, KEY).message
 

@@ -12,6 +12,7 @@ def load() -> None:
         assets,
         connections,
         domains,
+        groups,
         packages,
         policies,
         repositories,

@@ -65,6 +65,9 @@ class Domains:
             return
         resource = f":{domain.key.owner}:domain/{domain.key.name}"
         await self._sql.run("delete from resource_tag where substr(arn, length(arn) - $1 + 1) = $2", *_suffix(resource))
+        # The same of its package groups, whose ARNs go on with their patterns; `_` stands for any character in LIKE.
+        groups = f"arn:%:{domain.key.owner}:package-group/{domain.key.name.replace('_', '!_')}/%"
+        await self._sql.run("delete from resource_tag where arn like $1 escape '!'", groups)
         await self._sql.run("delete from resource_policy where domain_id = $1", domain_id)
         await self._sql.run("delete from domain where id = $1", domain_id)
 
