@@ -59,6 +59,11 @@ BUILT_IN: Mapping[str, tuple[str, Callable[[], str]]] = {
     "public:npmjs": ("npm", _npm),
     "public:pypi": ("pypi", lambda: _of_page("pkg:pypi/name")),
     "public:maven-central": ("maven", _maven),
+    # The library does not know these (see the contract, "Settings").
+    "public:maven-googleandroid": ("maven", lambda: "https://dl.google.com/android/maven2/"),
+    "public:maven-gradleplugins": ("maven", lambda: "https://plugins.gradle.org/m2/"),
+    "public:maven-clojars": ("maven", lambda: "https://repo.clojars.org/"),
+    "public:maven-commonsware": ("maven", lambda: "https://repo.commonsware.com.s3.amazonaws.com/"),
     "public:nuget-org": ("nuget", _nuget),
     "public:crates-io": ("cargo", _cargo),
     "public:ruby-gems-org": ("ruby", lambda: _of_page("pkg:gem/name")),

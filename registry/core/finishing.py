@@ -57,6 +57,13 @@ async def held(tx: Tx, publisher: Publisher, version: str) -> tuple[Version, Tag
     return found, (await tx.packages.tags([row.id])).get(row.id, {})
 
 
+async def newest(tx: Tx, publisher: Publisher) -> str | None:
+    """The newest version by the format's order, whatever its status, for whoever may publish the package."""
+    row = await publisher.admitted(tx)
+    found = [] if row is None else await tx.versions.page(row.id, VersionFilter(), None, 1)
+    return found[0].key.version if found else None
+
+
 async def finish(publisher: Publisher, versions: Collection[str], check: Check) -> tuple[Version, ...]:
     """Those of these versions (canonical spelling) that are Unfinished become Published, all or none.
 

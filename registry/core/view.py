@@ -125,6 +125,13 @@ class RepoView:
         publisher = self._publisher(key.package)
         return await self.services.store.read(lambda tx: finishing.held(tx, publisher, key.version))
 
+    async def newest(self, package: PackageKey) -> str | None:
+        """The newest version that this repository itself holds, whatever the status, by the format's order.
+
+        Needs the format's publish actions on the package.  Raises AccessDenied."""
+        publisher = self._publisher(package)
+        return await self.services.store.read(lambda tx: finishing.newest(tx, publisher))
+
     async def finish(
         self, package: PackageKey, versions: Collection[str], check: finishing.Check
     ) -> tuple[Version, ...]:
