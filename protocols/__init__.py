@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from registry.web.adapter import Adapter
 
-NAMES = ("generic", "npm", "nuget", "pypi", "cargo")
+NAMES = ("generic", "maven", "npm", "nuget", "pypi", "cargo")
 
 FORMATS: tuple[Adapter, ...] = tuple(
     import_module(f"protocols.{name}.adapter").ADAPTER
