@@ -168,7 +168,7 @@ class Application:
                 await self._prepare(self.services, config.aws.account)
             trail = trail_of(config)
             if trail is not None:
-                stack.callback(trail.close)
+                stack.push_async_callback(asyncio.to_thread, trail.close)
             self.front = self._front(secrets, files, lines, blobs, trail)
             relay = Relay(store, clock, self.services.arns, self._sinks, keep_days=config.events.keep_days)
             stack.push_async_callback(relay.close)

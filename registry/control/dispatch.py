@@ -273,5 +273,6 @@ def _subject(request: _Request, failed: Failure | None) -> Subject:
         accounts=accounts,
         resources=(target.arn,) if target is not None else (),
         response={"sessionToken": HIDDEN} if request.name == "GetAuthorizationToken" and failed is None else None,
+        error=failed.type if failed is not None else "",
         message=str(failed.document.get("message", "")) if failed is not None else "",
     )

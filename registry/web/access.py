@@ -16,9 +16,11 @@ from registry.core.ports import Tx
 from registry.core.services import Services
 from registry.core.types import Caller, Domain, DomainKey, RepoKey, Repository
 from registry.identity.callers import by_claims
-from registry.identity.tokens import Claims, Tokens, credentials_from
+from registry.identity.tokens import NOBODY, Claims, Tokens, credentials_from
 
 Context = Mapping[str, str]
+
+_NEEDED = "This repository needs an authorization token"
 
 KNOWN = 4096
 """Callers and repositories that are remembered."""
@@ -39,16 +41,20 @@ class Access:
 class Gate:
     """Looks up callers and repositories."""
 
-    def __init__(self, services: Services, tokens: Tokens) -> None:
+    def __init__(self, services: Services, tokens: Tokens, *, anonymous: bool = False) -> None:
+        """`anonymous`: who shows no token may read what a repository policy opens to everybody."""
         self._services = services
         self._tokens = tokens
+        self._anonymous = anonymous
         self._known: dict[tuple[str, RepoKey], tuple[int, Access]] = {}
 
     def claims(self, headers: Mapping[str, str]) -> Claims:
         """What the request's token says.  Raises Unauthenticated."""
         token = credentials_from(headers)
+        if token is None and self._anonymous:
+            return NOBODY
         if token is None:
-            raise Unauthenticated("This repository needs an authorization token")
+            raise Unauthenticated(_NEEDED)
         return self._tokens.verify(token, self._services.clock.now())
 
     async def enter(self, claims: Claims, key: RepoKey, context: Context) -> Access:
@@ -71,14 +77,20 @@ class Gate:
         caller = await by_claims(tx, claims)
         domain = await tx.domains.get(key.domain)
         repository = await tx.repositories.get(domain.id, key.name) if domain is not None else None
-        if domain is not None and repository is not None and domain.id == claims.domain_id:
+        if caller.anonymous:
+            # Whatever is not open to all asks for credentials, there or not.
+            if domain is None or repository is None or await self._allowed(tx, caller, key, domain, context):
+                raise Unauthenticated(_NEEDED)
+            return Access(claims, caller, domain, repository)
+        good = domain is not None and claims.domain_id in (domain.id, 0)
+        if domain is not None and repository is not None and good:
             return Access(claims, caller, domain, repository)
         if domain is None and await self._allowed(tx, replace(caller, token_domain=None), key, domain, context) is None:
             raise absent.missing(key)
         refusal = await self._allowed(tx, caller, key, domain, context)
         if refusal is None:
             raise absent.missing(key)
-        if domain is None or domain.id != claims.domain_id:
+        if domain is None or not good:
             raise refusal
         return Access(claims, caller, domain, absent.row(key, domain), absent=True)
 
@@ -103,6 +115,8 @@ class Gate:
 
     async def caller(self, claims: Claims) -> Caller:
         """The caller alone.  Raises Unauthenticated."""
+        if claims.anonymous:
+            raise Unauthenticated("This needs an authorization token")
         return await self._services.store.glance(lambda tx: by_claims(tx, claims))
 
 

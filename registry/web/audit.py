@@ -52,6 +52,7 @@ class Subject:
     accounts: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
     response: Mapping[str, object] | None = None
+    error: str = ""
     message: str = ""
     client: bool = False
     """A package manager's request: its method and address are shown too."""
@@ -96,8 +97,8 @@ def records(scope: Scope, trip: Exchange, subject: Subject, region: str) -> list
     if subject.client:
         path = masked(scope["raw_path"].decode("latin-1"))[:LONGEST]
         record["additionalEventData"] = {"httpMethod": trip.method, "requestUri": path}
-    if trip.error:
-        record["errorCode"] = trip.error
+    if subject.error:
+        record["errorCode"] = subject.error
         record["errorMessage"] = subject.message[:LONGEST]
     accounts = dict.fromkeys([caller.account] if caller is not None else [])
     accounts |= dict.fromkeys(subject.accounts)

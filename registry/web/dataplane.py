@@ -131,7 +131,7 @@ class _Visit:
         self.access: Access | None = None
         self._key: RepoKey | None = None
         self._view: RepoView | None = None
-        self._message = ""
+        self._refusal: RegistryError | None = None
 
     async def answer(
         self, scope: Scope, receive: Receive, send: Send, domain: str, owner: str, repository: str
@@ -155,7 +155,7 @@ class _Visit:
             log.exception("Unexpected failure of request %s", trip.id)
             failure = InternalServer(f"Internal failure; request {trip.id}")
         trip.error = type(failure).__name__
-        self._message = failure.message
+        self._refusal = failure
         trip.hold = None
         if trip.status:
             raise Aborted from failure
@@ -222,7 +222,8 @@ class _Visit:
             read_only=noted.action in ("", "ReadFromRepository") and reads,
             accounts=accounts,
             resources=(self._services.arns.repository(self._key),) if self._key is not None else (),
-            message=self._message,
+            error=_shape(self._refusal) if self._refusal is not None else self._trip.error,
+            message=self._refusal.message if self._refusal is not None else "",
             client=True,
         )
 
@@ -249,6 +250,11 @@ class _Visit:
             plane=trip.plane,
             current=partial(_current, self._services, self._gate, access, hold) if hold.view is not None else None,
         )
+
+
+def _shape(err: RegistryError) -> str:
+    """The error's own name or, of a kind that only one part of the program knows, its parent's."""
+    return next(kind.__name__ for kind in type(err).__mro__ if kind.__module__ == RegistryError.__module__)
 
 
 async def _current(services: Services, gate: Gate, access: Access, hold: Hold) -> int | None:
