@@ -42,7 +42,7 @@ class Contents:
 def inspect(file: IO[bytes], *, strict: bool = True) -> Contents:
     """Raises ValueError for what is no package."""
     with archive.opened(file, strict=strict) as package:
-        spec = read(package.manifest().body, strict=strict)
+        spec = read(package.manifest().body)
         named = spec.text("readme")
         body = package.member(named, MAX_README) if named else None
         if named and body is None and strict:

@@ -67,8 +67,8 @@ _TEXTS = frozenset({
 })  # fmt: skip
 
 
-def read(body: bytes, *, strict: bool) -> Nuspec:
-    """Raises ValueError.  `strict` asks for everything that a publisher must give."""
+def read(body: bytes) -> Nuspec:
+    """Raises ValueError.  Only id and version must be there: symbols packages have no authors."""
     metadata = _metadata(body)
     texts: dict[str, str] = {}
     found: dict[str, etree._Element] = {}
@@ -81,9 +81,6 @@ def read(body: bytes, *, strict: bool) -> Nuspec:
     if not id or not version:
         raise ValueError("The .nuspec has no id or no version")
     canonical(None, id)
-    missing = [name for name in ("description", "authors") if strict and not texts.get(name)]
-    if missing:
-        raise ValueError(f"The .nuspec has no {missing[0]}")
     license = found.get("license")
     repository = found.get("repository")
     return Nuspec(

@@ -6,7 +6,11 @@ import io
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from xml.sax.saxutils import escape
+
+from tests.harness import Answer
+from tests.samples.base import Shop
 
 FIXED = (2026, 1, 1, 0, 0, 0)
 NAMESPACE = "http://schemas.microsoft.com/packaging/2013/05/nuspec.xsd"
@@ -77,3 +81,45 @@ def pushed(body: bytes) -> tuple[dict[str, str], Iterator[bytes]]:
         "Content-Type": f'multipart/form-data; boundary="{BOUNDARY}"',
     }
     return headers, iter([head.encode(), body, f"\r\n--{BOUNDARY}--\r\n".encode()])
+
+
+def registered(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Version -> catalog entry of a registration index whose pages stand in it, or of a page."""
+    pages = document["items"] if "parent" not in document else [document]
+    return {item["catalogEntry"]["version"]: item["catalogEntry"] for page in pages for item in page["items"]}
+
+
+class _Sample:
+    """Implements tests.samples.base.Sample."""
+
+    format = "nuget"
+    connection = "public:nuget-org"
+    dependency = "acme.base"
+    readme = True
+
+    def coordinates(self, word: str) -> tuple[str | None, str]:
+        return None, word
+
+    def publish(self, shop: Shop, word: str, version: str = "1.0.0", *, marker: str = "") -> Answer:
+        package = Package(
+            word.capitalize(),
+            version,
+            metadata="<readme>docs\\readme.md</readme>",
+            files={"docs/readme.md": f"# {word}\n".encode(), "content/marker.txt": marker.encode()},
+            dependencies=[("Acme.Base", "1.0")],
+        )
+        headers, body = pushed(package.nupkg())
+        return shop("PUT", "v3/package/", body, headers)
+
+    def index(self, word: str) -> str:
+        return f"v3/registration-gz-semver2/{word}/index.json"
+
+    def versions(self, answer: Answer, word: str) -> set[str]:
+        return {version for version, entry in registered(answer.json()).items() if entry["listed"]}
+
+    def asset(self, word: str, version: str = "1.0.0") -> tuple[str, str]:
+        name = f"{word}.{version}.nupkg"
+        return name, f"v3/flat/{word}/{version}/{name}"
+
+
+SAMPLE = _Sample()
