@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 from msgspec import Raw
@@ -143,8 +142,8 @@ def template(body: bytes) -> str:
 
 
 def address(template: str, name: str, version: str, cksum: str) -> str:
-    """Where a file is, as cargo works it out; `+` is escaped, since some stores take it for a space."""
-    values = (name, quote(version, safe=""), names.prefix(name), names.prefix(name.lower()), cksum)
+    """Where a file is, exactly as cargo works it out: `+` stays as it is."""
+    values = (name, version, names.prefix(name), names.prefix(name.lower()), cksum)
     for marker, value in zip(_MARKERS, values, strict=True):
         template = template.replace(marker, value)
     return template

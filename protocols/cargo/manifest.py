@@ -82,6 +82,8 @@ def _check_dependencies(manifest: Manifest) -> None:
         if each.explicit_name_in_toml is not None:
             _check_feature(each.explicit_name_in_toml)
         names.requirement(each.version_req)
+        for feature in each.features:
+            _check_feature(feature)
         each.kind = each.kind or "normal"
         if each.registry is not None and (len(each.registry) > 2000 or not _REGISTRY.match(each.registry)):
             raise ValueError(f"{each.registry[:80]!r} is not the address of a registry")
