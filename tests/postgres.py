@@ -132,6 +132,11 @@ class Cluster:
             self._process.wait(30)
             self._process = None
 
+    def revive(self) -> None:
+        """Start it if it is not running."""
+        if self._process is None:
+            self.start()
+
     def restart(self, how: signal.Signals = signal.SIGINT) -> None:
         self.stop(how)
         self.start()
@@ -199,23 +204,29 @@ def shared() -> Cluster:
     """The server of this test process.  Skips the test where there is none; under CI that is a failure."""
     global _shared
     if _shared is None:
-        directory = Path(tempfile.mkdtemp(prefix="packyard-postgres-"))
-        try:
-            _shared = Cluster(directory)
-        except Missing as reason:
-            shutil.rmtree(directory, ignore_errors=True)
-            if os.environ.get("CI"):
-                raise
-            pytest.skip(f"postgres: {reason}")
-        owner, cluster = os.getpid(), _shared
-
-        def end() -> None:
-            if os.getpid() == owner:  # not in a process that was forked from this one
-                cluster.stop(signal.SIGQUIT)
-                shutil.rmtree(directory, ignore_errors=True)
-
-        atexit.register(end)
+        _shared = private()
     return _shared
+
+
+def private() -> Cluster:
+    """One that its owner may stop and kill; gone at the end of the process."""
+    directory = Path(tempfile.mkdtemp(prefix="packyard-postgres-"))
+    try:
+        cluster = Cluster(directory)
+    except Missing as reason:
+        shutil.rmtree(directory, ignore_errors=True)
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"postgres: {reason}")
+    owner = os.getpid()
+
+    def end() -> None:
+        if os.getpid() == owner:  # not in a process that was forked from this one
+            cluster.stop(signal.SIGQUIT)
+            shutil.rmtree(directory, ignore_errors=True)
+
+    atexit.register(end)
+    return cluster
 
 
 def _migrate(address: str) -> None:

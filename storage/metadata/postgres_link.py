@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -32,10 +31,11 @@ class Unreachable(Unavailable):
 class Link:
     """A connection with the transaction objects that units of work get."""
 
-    __slots__ = ("raw", "reading", "writing")
+    __slots__ = ("born", "raw", "reading", "writing")
 
     def __init__(self, raw: Any, memo: ListingMemo) -> None:
         self.raw = raw
+        self.born = asyncio.get_running_loop().time()
         self.reading = Transaction(self, memo, writes=False)
         # What a transaction reads of its own may never be committed, so it leaves nothing in the memo.
         self.writing = Transaction(self, ListingMemo(limit=0), writes=True)
@@ -100,7 +100,7 @@ async def connect(address: str, *, patience: float, memo: ListingMemo) -> Link:
         )
     except FAILURES as error:
         raise Unreachable(f"The database cannot be used: {_reason(error)}", undone=True) from error
-    except (ValueError, ssl.SSLError) as error:  # asyncpg's own errors of the address derive from ValueError
+    except (ValueError, OverflowError) as error:  # asyncpg's own errors of the address derive from ValueError
         raise Unreachable("The database cannot be used: storage.database is no valid address", undone=True) from error
     return Link(raw, memo)
 

@@ -36,6 +36,7 @@ class Moments:
         self._turn = asyncio.Lock()
         self._seen = ""
         self._number = 0
+        self.asked = 0
         self._closed = False
 
     async def now(self) -> int | None:
@@ -91,6 +92,7 @@ class Moments:
             self._waiting = None
 
     async def _ask(self) -> int | None:
+        self.asked += 1
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 if self._link is None or self._link.raw.is_closed():

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from registry.core.errors import Unavailable
+from storage.metadata.postgres_errors import is_lost, log
 from storage.metadata.postgres_link import Link, Unreachable
 
 PAUSE = 0.25
@@ -42,11 +43,15 @@ class Pool:
         """A connection; its transaction is ended afterwards.  Raises Unavailable."""
         async with self._place(self._places):
             link = await self._take()
+            taken = asyncio.get_running_loop().time()
             self._lent.add(link)
             try:
                 yield link
                 await link.end()
-            except Exception:
+            except Exception as error:
+                if is_lost(error):
+                    link.drop()
+                    self._distrust(taken)
                 await link.end()
                 raise
             except BaseException:
@@ -58,6 +63,12 @@ class Pool:
                     link.drop()
                 else:
                     self._idle.append(link)
+
+    def _distrust(self, moment: float) -> None:
+        """A connection broke: those that were made before it was last used are probably broken too."""
+        for link in [link for link in self._idle if link.born <= moment]:
+            self._idle.remove(link)
+            link.drop()
 
     async def close(self) -> None:
         """Let go of all; what is under way breaks."""
@@ -89,7 +100,10 @@ class Pool:
             link.drop()
         if self.closed:
             raise Unavailable("The database is closed.", undone=True)
-        return await self.fresh()
+        try:
+            return await self.fresh()
+        except Unreachable as error:
+            raise Unavailable("The database cannot answer now; try again.", undone=True) from error
 
     async def fresh(self) -> Link:
         """A new connection, of the caller's own.  Raises Unreachable."""
@@ -99,6 +113,7 @@ class Pool:
         try:
             link = await self._connect()
         except Unreachable as error:
+            log.error("%s", error.message)
             self._refused = (asyncio.get_running_loop().time() + PAUSE, error)
             raise
         self._refused = None
