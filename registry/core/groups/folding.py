@@ -50,6 +50,8 @@ def version() -> str:
 
 
 def _folded(text: str) -> str:
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)  # wide letters, ligatures: the same characters in other clothes
     return _SEPARATORS.sub(".", skeleton(text.casefold()).casefold())
 
 
@@ -58,8 +60,9 @@ def _prototypes() -> dict[str, str]:
 
     The library knows pairs, without saying which of the two is the prototype.  In Unicode's table many characters
     have one prototype, and no prototype has another: so it is the one with several counterparts, or with several
-    characters; of two that have nobody else, the first.
+    characters; of two that have nobody else, the one that such prototypes are made of, else the first.
     """
+    parts = {part for spelled in confusables_data if len(spelled.translate(_MARKS)) > 1 for part in spelled}
     found: dict[str, str] = {}
     for spelled, pairs in confusables_data.items():
         character = spelled.translate(_MARKS)
@@ -67,7 +70,8 @@ def _prototypes() -> dict[str, str]:
             continue
         (counterpart,) = (each["c"] for each in pairs)
         prototype = counterpart.translate(_MARKS)
-        if len(prototype) > 1 or len(confusables_data[counterpart]) > 1 or prototype < character:
+        known = len(prototype) > 1 or len(confusables_data[counterpart]) > 1
+        if known or (character in parts, prototype) < (prototype in parts, character):
             found[sys.intern(character)] = prototype
     return found
 
