@@ -81,9 +81,10 @@ class Query:
     def by_text(self, id: str, entry: dict[str, Any]) -> bool:
         """Does the id with the texts of a version match?"""
         tags = " ".join(entry.get("tags") or ()).lower()
-        texts = {name: str(entry.get(name) or "").lower() for name in ("title", "description", "summary", "authors")}
+        texts = {name: str(entry.get(name) or "").lower() for name in ("title", "description", "summary")}
         whole = " ".join((id, tags, *texts.values()))
-        places = {**texts, "tags": tags, "id": id, "packageid": id}
+        authors = str(entry.get("authors") or "").lower()
+        places = {**texts, "tags": tags, "authors": authors, "id": id, "packageid": id}
         return all(word in whole for word in self.words) and all(
             id == word if name == "packageid" else word in places[name] for name, word in self.fields
         )
@@ -123,7 +124,7 @@ async def autocomplete(req: Req, view: RepoView) -> Answer:
     asked = Query.of(req, req.query.get("q", ""))
     if "id" in req.query:
         return reply.json({"data": await _versions(view, asked, req.query["id"])})
-    hits, total = await _hits(view, asked)
+    hits, total = await _hits(view, asked, only_ids=True)
     return reply.json({"totalHits": total, "data": [_shown_id(hit) for hit in hits]})
 
 
@@ -135,9 +136,9 @@ async def _versions(view: RepoView, asked: Query, id: str) -> list[str]:
     return [each.display for each in _admitted(listing, asked)]
 
 
-async def _hits(view: RepoView, asked: Query) -> tuple[list[Hit], int]:
+async def _hits(view: RepoView, asked: Query, *, only_ids: bool = False) -> tuple[list[Hit], int]:
     """The hits of the page, and how many there are in all."""
-    rows = await _candidates(view, asked)
+    rows = await _candidates(view, asked, only_ids=only_ids)
     wanted = asked.skip + asked.take
     found: list[Hit] = []
     looked = 0
@@ -174,11 +175,11 @@ def _admitted(listing: Listing, asked: Query) -> list[Listed]:
     return [each for each in listing.versions if asked.admits(each)]
 
 
-async def _candidates(view: RepoView, asked: Query) -> list[PackageRow]:
+async def _candidates(view: RepoView, asked: Query, *, only_ids: bool) -> list[PackageRow]:
     """The package of exactly that id, then those whose id has the words, then those whose texts have them."""
     rows = [row async for row in _rows(view, asked.needle, MAX_SKIP + MAX_TAKE) if asked.by_id(row)]
     rows.sort(key=lambda row: row.key.name != " ".join(asked.words))
-    if asked.words or asked.fields:
+    if not only_ids and (asked.words or asked.fields):
         known = {row.key for row in rows}
         rows += [row async for row in _rows(view, "", _READ) if row.key not in known and await _reads(view, asked, row)]
     return rows
