@@ -113,3 +113,29 @@ def pypi_upload(
     body += f'--{edge}\r\nContent-Disposition: form-data; name="content"; filename="{file_name}"\r\n'.encode()
     body += b"Content-Type: application/octet-stream\r\n\r\n" + data + f"\r\n--{edge}--\r\n".encode()
     return Upload("POST", path, {"Content-Type": f"multipart/form-data; boundary={edge}", **headers}, bytes(body))
+
+
+def cargo_publish(base_path: str, name: str, version: str, headers: Mapping[str, str]) -> Upload:
+    """What `cargo publish` sends, with dependencies of the usual number."""
+    root = f"{name}-{version}"
+    out = io.BytesIO()
+    with gzip.GzipFile(fileobj=out, mode="wb", compresslevel=1, mtime=0) as packed:
+        with tarfile.open(fileobj=packed, mode="w") as tar:
+            manifest = f'[package]\nname = "{name}"\nversion = "{version}"\n'.encode()
+            for member, content in (("Cargo.toml", manifest), ("src/lib.rs", os.urandom(300))):
+                info = tarfile.TarInfo(f"{root}/{member}")
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+    data = out.getvalue()
+    dependency = {"optional": False, "default_features": True, "features": [], "target": None, "kind": "normal"}
+    metadata = {
+        "name": name,
+        "vers": version,
+        "deps": [{**dependency, "name": each, "version_req": "^1.2.3"} for each in ("alpha", "beta", "gamma", "delta")],
+        "features": {"default": ["std"], "std": [], "derive": ["dep:alpha"]},
+        "license": "MIT",
+        "description": "A crate for measuring",
+    }
+    text = json.dumps(metadata).encode()
+    body = len(text).to_bytes(4, "little") + text + len(data).to_bytes(4, "little") + data
+    return Upload("PUT", f"{base_path}api/v1/crates/new", headers, body)

@@ -315,9 +315,48 @@ def _one_by_one(base: str, headers: Mapping[str, str], count: int) -> float:
     return rate.median_ms if not rate.failed else float("nan")
 
 
+_OFFER = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAoAAAAAIAAAAA"}
+"""What cargo adds to every request without TLS."""
+
+
+def sparse_index(scratch: Path, seconds: float) -> Iterator[Table]:
+    """Index files as cargo asks for them; nginx serves the same bytes."""
+    table = Table(
+        "sparse index files, warm, 16 connections, gzip, token checked",
+        ("what", "requests/s", "of nginx", "CPU us", "nginx CPU us", "p99 ms"),
+    )
+    with servers.packyard(scratch) as pack, servers.nginx(scratch) as nginx:
+        base = pack.endpoint("cargo")
+        for count in (1, 20, 300):
+            name = f"bench-{count}"
+            uploads = [packages.cargo_publish(path_of(base), name, f"1.{n}.0", pack.bearer) for n in range(count)]
+            if load.write(pack.process.url, uploads, connections=1).failed:
+                raise RuntimeError("a publish failed")
+            plain = {"Accept": "text/plain", "Accept-Encoding": "deflate, gzip"}
+            url = f"{base}be/nc/{name}"
+            body, etag = fetch(url, {**pack.bearer, **plain})
+            ending = "json.gz" if body.startswith(b"\x1f\x8b") else "json"
+            file = scratch / "nginx" / "www" / f"{name}.{ending}"
+            file.write_bytes(body)
+            beside = f"{nginx.url}/{file.name}"
+            _, tag = fetch(beside, {})
+            for what, ours, theirs in (
+                (f"{count} versions ({len(body):,} bytes)", {}, {}),
+                (f"{count} versions, HTTP/2 offered as cargo does", _OFFER, _OFFER),
+                (f"304, {count} versions", {"If-None-Match": etag}, {"If-None-Match": tag}),
+            ):
+                mine = measure(pack.process, url, {**pack.bearer, **plain, **ours}, 16, seconds)
+                limit = measure(nginx, beside, {**plain, **theirs}, 16, seconds)
+                what += f" ({mine.rate.failed} FAILED)" if mine.rate.failed else ""
+                share = mine.rate.per_second / limit.rate.per_second
+                table.add(what, mine.rate.per_second, share, mine.cpu_us, limit.cpu_us, mine.rate.p99_ms)
+    yield table
+
+
 SECTIONS: Mapping[str, Callable[[Path, float], Iterable[Table]]] = {
     "metadata": npm_metadata,
     "simple": simple_pages,
+    "sparse": sparse_index,
     "files": files,
     "publish": publishing,
     "connections": connections,
