@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from registry.web.adapter import Adapter
 
-NAMES = ("generic", "maven", "npm", "nuget", "pypi", "cargo", "ruby")
+NAMES = ("generic", "maven", "npm", "nuget", "pypi", "cargo", "ruby", "swift")
 
 FORMATS: tuple[Adapter, ...] = tuple(
     import_module(f"protocols.{name}.adapter").ADAPTER

@@ -67,6 +67,11 @@ class RepoView:
         """Needs ReadFromRepository, and does nothing else: for documents that are the same for every repository."""
         await self._readable()
 
+    async def may_read(self) -> None:
+        """Raise AccessDenied for who may not read here.  Needs ReadFromRepository."""
+        self.noted("ReadFromRepository")
+        await self._readable()
+
     async def stamp(self, package: PackageKey) -> Stamp:
         """What `listing` would be made from now; cheap.  Needs ReadFromRepository."""
         self.noted("ReadFromRepository", package)

@@ -42,6 +42,7 @@ class Sample(Protocol):
     """Packages of one format.  Each is made of a `word` of lower-case letters that no other test uses.
 
     `connection`: the format's first built-in external connection, None where it has none.
+    A sample whose attribute `idempotent` is False publishes in a protocol where the same bytes again are a conflict.
     `dependency`: the name of a package that every version depends on, as the API shows it; None where the
     format knows none.  `readme`: whether every version has a readme that holds the word.
     """

@@ -1,0 +1,1 @@
+"""Swift: the Swift package registry protocol."""
