@@ -43,13 +43,12 @@ def _rendered(listing: Listing) -> bytes:
 async def download(req: Req, view: RepoView) -> Answer:
     """`api/v1/crates/{crate}/{version}/download`; the crate as the index spells it, `+` as it is or as `%2B`."""
     crate, version = req.path["crate"], req.path["version"]
-    key = refusing.version(crate, version)
-    if "+" in version:
-        # An old registry may have two versions that differ in build metadata alone; the second keeps its own.
-        try:
-            content = await view.open(VersionKey(key.package, version), names.asset(crate, version))
-            return await reply.content(req, content, media_type="application/gzip")
-        except ResourceNotFound:
-            pass
-    content = await view.open(key, names.asset(crate, version))
+    key, name = refusing.version(crate, version), names.asset(crate, version)
+    try:
+        content = await view.open(key, name)
+    except ResourceNotFound:
+        if "+" not in version:
+            raise
+        # An old registry may have versions that differ in build metadata alone; the second keeps its own.
+        content = await view.open(VersionKey(key.package, version), name)
     return await reply.content(req, content, media_type="application/gzip")

@@ -257,6 +257,18 @@ def test_a_file_that_is_not_what_the_index_says_is_not_kept(public: Public) -> N
     assert public.held("repo", "liar") == public.held("store", "liar") == []
 
 
+def test_versions_of_old_that_differ_in_build_metadata_can_both_be_had(public: Public) -> None:
+    one, other = samples.crate("twin", "1.0.0+a"), samples.crate("twin", "1.0.0+b")
+    public.add("twin", "1.0.0+a", one)
+    public.add("twin", "1.0.0+b", other)
+
+    assert set(public.lines("twin")) == {"1.0.0+a", "1.0.0+b"}
+    assert public.get("api/v1/crates/twin/1.0.0+b/download").body == other
+    assert public.get("api/v1/crates/twin/1.0.0+a/download").body == one
+    assert public.get("api/v1/crates/twin/1.0.0+c/download").status == 404
+    assert set(public.lines("twin")) == {"1.0.0+a", "1.0.0+b"}
+
+
 @pytest.mark.parametrize("gone", [404, 410, 451])
 def test_a_crate_that_the_registry_does_not_have_is_not_found(public: Public, gone: int) -> None:
     public.outside.wire.answers["/ab/se/absent"] = Answer(gone)
