@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from registry.login import javascript, python, rust
+from registry.login import javascript, nuget, python, rust
 from registry.login.changes import Edit, Place
 from registry.login.session import Grant
 
@@ -63,5 +63,9 @@ TOOLS = {
         "cargo",
         rust.cargo,
         overrides=("CARGO_REGISTRIES_PACKYARD_INDEX", "CARGO_REGISTRIES_PACKYARD_TOKEN", "CARGO_REGISTRY_DEFAULT"),
+    ),
+    "nuget": Tool("nuget", nuget.nuget, hints=("To publish: nuget push FILE.nupkg -Source DOMAIN/REPOSITORY",)),
+    "dotnet": Tool(
+        "nuget", nuget.dotnet, hints=("To publish: dotnet nuget push FILE.nupkg --source DOMAIN/REPOSITORY",)
     ),
 }
