@@ -12,6 +12,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from starlette.datastructures import Headers
@@ -20,18 +21,23 @@ from starlette.types import Receive, Scope, Send
 import protocols
 from registry.config import Config, ConfigError
 from registry.control.dispatch import ControlPlane
+from registry.control.iam.call import Tools
+from registry.control.iamplane import IamPlane
 from registry.control.model import load as load_model
 from registry.core.arns import Arns
 from registry.core.authorize import require
 from registry.core.clock import SystemClock
-from registry.core.errors import RegistryError, Unavailable
+from registry.core.errors import RegistryError, Unavailable, UpstreamUnavailable
 from registry.core.groups.administration import keep_keys
 from registry.core.ports import Tx
 from registry.core.services import Services
 from registry.drivers import Blobs, Metadata, blobs_of, store_of
 from registry.identity.bootstrap import Made, Seed, bootstrap
+from registry.identity.oidc import Issuers
 from registry.identity.secrets import Secrets, master_key
+from registry.identity.sessions import Sessions
 from registry.identity.tokens import Tokens
+from registry.identity.used import Used
 from registry.sinks.build import sinks_of, trail_of
 from registry.sinks.relay import Relay
 from registry.sinks.trail import Trail
@@ -46,7 +52,8 @@ from registry.web.openfiles import OpenFiles
 from registry.web.reaper import Limits
 from registry.web.rendered import Indexes
 from storage.sweep import sweep
-from upstreams.connections import catalog
+from upstreams.client import Client
+from upstreams.connections import Connection, catalog
 from upstreams.resolver import UpstreamResolver
 
 log = logging.getLogger(__name__)
@@ -126,7 +133,8 @@ class Application:
                 stack.callback(lines.close)
             data = config.data
             await asyncio.to_thread(data.mkdir, mode=0o700, parents=True, exist_ok=True)
-            await asyncio.to_thread(load_model)
+            for service in ("codeartifact", "iam", "sts"):
+                await asyncio.to_thread(load_model, service)
             secrets = Secrets(await asyncio.to_thread(master_key, data / "keys", self._environ))
             store = store_of(config)
             await store.open()
@@ -169,7 +177,8 @@ class Application:
             trail = trail_of(config)
             if trail is not None:
                 stack.push_async_callback(asyncio.to_thread, trail.close)
-            self.front = self._front(secrets, files, lines, blobs, trail)
+            issuers = Issuers(partial(_document, await stack.enter_async_context(Client(config.upstreams))), clock)
+            self.front = self._front(secrets, files, lines, blobs, trail, issuers)
             relay = Relay(store, clock, self.services.arns, self._sinks, keep_days=config.events.keep_days)
             stack.push_async_callback(relay.close)
             behind = [
@@ -183,13 +192,25 @@ class Application:
                     task.cancel()
                 await asyncio.wait(behind)
 
-    def _front(self, secrets: Secrets, files: OpenFiles, lines: Lines, blobs: Blobs, trail: Trail | None) -> Front:
+    def _front(
+        self,
+        secrets: Secrets,
+        files: OpenFiles,
+        lines: Lines,
+        blobs: Blobs,
+        trail: Trail | None,
+        issuers: Issuers,
+    ) -> Front:
         services = self.services
         tokens = Tokens(secrets.derive("tokens"))
+        sessions, used = Sessions(secrets), Used(services.store, services.clock)
         gate = Gate(services, tokens, anonymous=self.config.server.anonymous_read)
         rooms = Rooms(
             data=DataPlane(services, self._adapters, gate, self._addresses, self.config.server.domain_suffix),
-            control=ControlPlane(services, secrets=secrets, tokens=tokens, base=self._addresses.base),
+            control=ControlPlane(
+                services, secrets=secrets, tokens=tokens, base=self._addresses.base, sessions=sessions, used=used
+            ),
+            iam=IamPlane(Tools(services, secrets, sessions, tokens, issuers), used=used),
             ready=_Ready(services, self.config.data, blobs),
             may_measure=_Measuring(services, gate, self.config.metrics.public),
         )
@@ -275,6 +296,15 @@ class _Measuring:
             )
 
         await self._services.store.glance(work)
+
+
+async def _document(client: Client, issuer: str, url: str) -> bytes:
+    """A document of an identity provider.  Raises UpstreamUnavailable."""
+    registry = client.to(Connection("identity provider", "", f"{issuer.rstrip('/')}/"))
+    async with registry.get(url, {"Accept": "application/json"}) as reply:
+        if reply.status != 200:
+            raise UpstreamUnavailable(f"It answered {reply.status}")
+        return await reply.body(1024 * 1024)
 
 
 def _seeds(config: Config, environ: Mapping[str, str]) -> list[Seed]:

@@ -24,6 +24,7 @@ DOMAIN_NAME = r"[a-z][a-z0-9\-_]{0,48}[a-z0-9]"
 _LOCATIONS: Mapping[str, Location] = {"querystring": "query", "header": "header"}
 _SPACES = frozenset("\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B))))
 _KEPT_CONTROLS = frozenset("\t\n\v\f\r")
+_SEPARATORS = r" \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _WHITE_SPACE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 
 
@@ -44,7 +45,11 @@ class Pattern:
         inside = re.compile(r"\[[^\]]*\]")
         translated = inside.sub(lambda m: _in_class(m.group()), translated)
         translated = translated.replace(r"\P{C}", "[\x0e-\U0010ffff]").replace(r"\p{C}", "[\x00-\r]")
-        self._re = re.compile(translated, re.ASCII | re.DOTALL)
+        # Letters and numbers of every script: \w without ASCII; the model names `_` besides.
+        letters = r"\p{L}" in translated
+        translated = translated.replace(r"\p{L}", r"\w").replace(r"\p{N}", "").replace(r"\p{Z}", _SEPARATORS)
+        translated = translated.replace(r"\u10000-\u10FFFF", r"\U00010000-\U0010FFFF")
+        self._re = re.compile(translated, re.DOTALL if letters else re.ASCII | re.DOTALL)
 
     def matches(self, text: str) -> bool:
         if self._folds and not text.isprintable():
@@ -91,11 +96,12 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class ErrorShape:
-    """An error of the model, its status and the members that its answer may have."""
+    """An error of the model, its status and the members that its answer may have; `code` where it is not the name."""
 
     name: str
     status: int
     shape: Shape
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,8 @@ class Operation:
     headers: Mapping[bytes, Member]
     document: Mapping[str, Member]
     errors: tuple[str, ...]
+    wrapper: str = ""
+    """The element around the output in an answer of the query protocol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +133,8 @@ class Model:
     operations: Mapping[str, Operation]
     errors: Mapping[str, ErrorShape]
     signing_name: str
+    namespace: str = ""
+    version: str = ""
 
 
 @cache
@@ -134,7 +144,12 @@ def load(service: str = SERVICE) -> Model:
     shapes = _Shapes(raw["shapes"])
     operations = {name: _operation(name, spec, shapes) for name, spec in raw["operations"].items()}
     errors = {
-        name: ErrorShape(name, spec["error"]["httpStatusCode"], shapes.get(name))
+        name: ErrorShape(
+            name,
+            spec.get("error", {}).get("httpStatusCode", 400),
+            shapes.get(name),
+            spec.get("error", {}).get("code", name),
+        )
         for name, spec in raw["shapes"].items()
         if spec.get("exception")
     }
@@ -144,23 +159,27 @@ def load(service: str = SERVICE) -> Model:
         operations=operations,
         errors=errors,
         signing_name=metadata.get("signingName", metadata["endpointPrefix"]),
+        namespace=metadata.get("xmlNamespace", ""),
+        version=metadata["apiVersion"],
     )
 
 
 def _operation(name: str, spec: Mapping[str, Any], shapes: _Shapes) -> Operation:
-    given = shapes.get(spec["input"]["shape"])
+    given = shapes.get(spec["input"]["shape"]) if "input" in spec else Shape(f"{name}Request", "structure")
+    output = spec.get("output", {})
     members = given.members.values()
     return Operation(
         name=name,
         method=spec["http"]["method"],
         path=spec["http"]["requestUri"],
         input=given,
-        output=shapes.get(spec["output"]["shape"]),
+        output=shapes.get(output["shape"]) if output else Shape(f"{name}Response", "structure"),
         streams=given.payload is not None,
         query={m.wire.encode(): m for m in members if m.location == "query"},
         headers={m.wire.lower().encode(): m for m in members if m.location == "header"},
         document={m.wire: m for m in members if m.location == "body"},
         errors=tuple(e["shape"] for e in spec.get("errors", ())),
+        wrapper=output.get("resultWrapper", ""),
     )
 
 

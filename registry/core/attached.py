@@ -12,7 +12,6 @@ from dataclasses import replace
 
 from registry.core import bindings
 from registry.core.errors import Conflict, ResourceNotFound, ServiceQuotaExceeded, Validation
-from registry.core.policy import parse
 from registry.core.ports import Tx
 from registry.core.services import Services
 from registry.core.types import DomainKey, GroupKey, PolicyDocument, RepoKey
@@ -29,16 +28,22 @@ async def policy(tx: Tx, arn: str) -> PolicyDocument:
 
 
 async def put_policy(
-    tx: Tx, services: Services, arn: str, domain_id: int, document: str, *, revision: str | None
+    tx: Tx,
+    services: Services,
+    arn: str,
+    domain_id: int,
+    document: str,
+    *,
+    revision: str | None,
+    bound: Mapping[str, str] = {},
 ) -> PolicyDocument:
     """Set it.  Raises Conflict when `revision` is given and is not the current one, Validation when it is too long.
-    The caller has parsed the document."""
+    The caller has parsed the document; `bound` is what `bindings.of` says of it."""
     size = len(document.encode())
     if size > services.quotas.policy_bytes:
         raise Validation(f"The policy document has {size} bytes; at most {services.quotas.policy_bytes} are allowed")
     held = await tx.policies.get(arn)
     _check_revision(arn, held, revision)
-    bound = await bindings.of(tx, parse(document, "resource", limit=services.quotas.policy_bytes))
     put = PolicyDocument(arn, document, _next(held, document), bound)
     await tx.policies.put(put, domain_id)
     return put

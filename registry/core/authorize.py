@@ -12,6 +12,7 @@ Sources: guide, "Interaction between repository and domain policies" and "Domain
 - Identity documents and the resource policies that count are read together; a deny in any of them wins.
 - In the domain's own account an allow in either kind is enough; the account that administers a repository needs no
   resource policy for it; anybody else needs an allow in both kinds.
+- A permissions boundary and the policies of a session narrow what identity policies allow.
 - The domain's policy counts for everything within the domain, a repository's for what is about that repository.
   The Put operations ignore the policy that they set, so that nobody locks himself out.
 - Actions of other services (sts:GetServiceBearerToken) are decided by identity documents alone.
@@ -25,19 +26,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Generic, Literal, TypeVar
 
 from registry.core.arns import Arns
 from registry.core.conditions import Context
 from registry.core.errors import AccessDenied, InternalServer, RegistryError, ResourceNotFound, Validation
-from registry.core.policy import Decision, Document, Kind, Request, evaluate, parse
+from registry.core.iam import Principal
+from registry.core.policy import Document, Kind, Only, Request, evaluate, parse
 from registry.core.ports import Tx
 from registry.core.types import Caller, Domain, RepoKey
 
 Outcome = Literal[
-    "allow", "identity deny", "resource deny", "no identity allow", "no resource allow", "other token", "hidden"
+    "allow",
+    "identity deny",
+    "limit deny",
+    "resource deny",
+    "no identity allow",
+    "no limit allow",
+    "no resource allow",
+    "other token",
+    "hidden",
 ]
 
 # The document was limited when it was put; what is stored is never refused for its size.
@@ -45,6 +55,7 @@ _UNLIMITED = 1 << 30
 # A decision that depends on these is made anew each time.
 _MOVING = {"aws:currenttime", "aws:epochtime"}
 _TAG = "aws:resourcetag/"
+_PRINCIPAL_TAG = "aws:principaltag/"
 # Characters of a resource and of what a request says of itself; a decision about more is not remembered.
 _LONGEST = 2048
 # The service model has no ResourceNotFound for these; they say AccessDenied whether the domain is there or not.
@@ -53,14 +64,23 @@ _SPEECHLESS = {"codeartifact:createdomain", "codeartifact:deletedomain"}
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """Everything that decides for one user about one domain (and repository).  `here`: the user still exists."""
+    """Everything that decides for one caller about one domain (and repository).
+
+    `here`: the user or role still exists.  `limits`: the permissions boundary and the session's policies; each must
+    allow what the caller's own documents allow.  `names` and `direct`: see `_Names`.
+    """
 
     here: bool
     identity: tuple[Document, ...]
+    limits: tuple[tuple[Document, ...], ...]
     domain: Document | None
     repository: Document | None
     administrator: str | None
     keys: tuple[str, ...]
+    names: frozenset[str]
+    direct: frozenset[str]
+    principal: Mapping[str, str]
+    """Condition keys that tell of the principal as it is stored."""
 
 
 async def require(
@@ -73,6 +93,7 @@ async def require(
     domain: Domain | None = None,
     repository: RepoKey | None = None,
     context: Mapping[str, str] = {},
+    tags: Mapping[str, str] | None = None,
 ) -> None:
     """Allow, or raise AccessDenied (or ResourceNotFound, for another account's domain that hides).
 
@@ -81,9 +102,10 @@ async def require(
     a domain that does not exist, so that the answer is the same as for one that hides.
     `context` holds condition keys of the request ("aws:SourceIp", "aws:RequestTag/KEY"); those of the caller
     and the resource's tags are added here.  "aws:TagKeys" joins its values by newlines.
+    `tags` are the resource's, where they are not kept with those of domains and repositories.
     """
     full = action if ":" in action else f"codeartifact:{action}"
-    ask = _Ask(arns, caller, full, resource, domain, repository, context)
+    ask = _Ask(arns, caller, full, resource, domain, repository, context, tags)
     outcome = await _outcome(tx, ask)
     if outcome != "allow":
         raise _refusal(outcome, ask)
@@ -98,6 +120,7 @@ class _Ask:
     domain: Domain | None
     repository: RepoKey | None
     context: Mapping[str, str]
+    tags: Mapping[str, str] | None = None
 
     @property
     def ours(self) -> bool:
@@ -116,92 +139,151 @@ async def _outcome(tx: Tx, ask: _Ask) -> Outcome:
         return "hidden" if ask.foreign else "other token"
     revision = await tx.identity.revision()
     place = (domain.id, domain.topology, ask.repository) if domain is not None else None
-    basis = (caller.user_id, caller.arn, revision, place, ask.arns)
+    basis = (caller.user_id, caller.arn, caller.session_id, revision, place, ask.arns)
     rules = _rules.get(basis)
     if rules is None:
         rules = await _read(tx, ask)
         _keep(tx, _rules, basis, rules)
     given: dict[str, tuple[str, ...]] | None = None
     if rules.keys:
-        given = _context(ask)
-        if any(key.startswith(_TAG) for key in rules.keys):
-            for name, value in (await tx.policies.resource_tags(ask.resource)).items():
-                key = _TAG + name.lower()
-                given[key] = (*given.get(key, ()), value)
+        given = await _given(tx, ask, rules)
         if not _MOVING.isdisjoint(rules.keys):
-            _add_time(given)
             return _decide(rules, ask, given)
     # Without conditions nothing of the request matters but what is asked for.
     values = tuple([given.get(key) for key in rules.keys]) if given is not None else ()
     question = (basis, ask.action, ask.resource, values)
     outcome = _outcomes.get(question)
     if outcome is None:
-        outcome = _decide(rules, ask, given if given is not None else _context(ask))
+        outcome = _decide(rules, ask, given if given is not None else _context(ask, rules))
         if len(ask.resource) + sum(len(each) for value in values for each in value or ()) <= _LONGEST:
             _keep(tx, _outcomes, question, outcome)
     return outcome
 
 
-async def _read(tx: Tx, ask: _Ask) -> _Rules:
-    caller, domain, repository = ask.caller, ask.domain, ask.repository
-    user = await tx.identity.user(caller.account, caller.name)
+async def _given(tx: Tx, ask: _Ask, rules: _Rules) -> dict[str, tuple[str, ...]]:
+    """The context of a request whose decision asks for one."""
+    given = _context(ask, rules)
+    if any(key.startswith(_TAG) for key in rules.keys):
+        tags = ask.tags if ask.tags is not None else await tx.policies.resource_tags(ask.resource)
+        for name, value in tags.items():
+            key = _TAG + name.lower()
+            given[key] = (*given.get(key, ()), value)
+    if not _MOVING.isdisjoint(rules.keys):
+        _add_time(given)
+    return given
+
+
+async def rules_of(tx: Tx, caller: Caller) -> _Rules:
+    """What counts for a caller wherever it asks: own documents, boundary, session."""
     identity: tuple[Document, ...] = ()
-    of_domain = of_repository = None
-    administrator = None
-    here = user is not None and user.id == caller.user_id
-    if here:
-        texts = await tx.identity.documents(caller.account, caller.name)
-        identity = tuple(_parsed(text, "identity") for text in texts)
-    if domain is not None:
-        of_domain = await _attached(tx, ask.arns.domain(domain.key))
-        if repository is not None:
-            of_repository = await _attached(tx, ask.arns.repository(repository))
-            row = await tx.repositories.get(domain.id, repository.name)
-            administrator = row.administrator if row is not None else None
-    keys = set[str]().union(*(d.keys for d in (*identity, of_domain, of_repository) if d is not None))
-    return _Rules(here, identity, of_domain, of_repository, administrator, tuple(sorted(keys)))
+    limits: list[tuple[Document, ...]] = []
+    principal: dict[str, str] = {}
+    names = direct = frozenset({caller.arn, caller.user_id})
+    found = await tx.principals.get(caller.principal_id) if not caller.anonymous else None
+    if found is not None and (found.account, found.name) != (caller.account, caller.name):
+        found = None
+    grants = await tx.principals.grants(found.id) if found is not None else None
+    if found is not None and grants is not None:
+        identity = tuple(_parsed(text, "identity") for text in grants.documents)
+        if grants.boundary is not None:
+            limits.append((_parsed(grants.boundary, "identity") if grants.boundary else Document((), frozenset()),))
+        if caller.policies or caller.policy_arns:
+            limits.append(await _session_documents(tx, caller))
+        names |= {found.arn, found.id}
+        principal = {
+            "aws:principalarn": found.arn,
+            **{_PRINCIPAL_TAG + name.lower(): value for name, value in grants.tags.items()},
+        }
+    documents = (*identity, *(each for limit in limits for each in limit))
+    keys = set[str]().union(*(d.keys for d in documents))
+    here = found is not None or caller.anonymous
+    return _Rules(here, identity, tuple(limits), None, None, None, tuple(sorted(keys)), names, direct, principal)
+
+
+async def _session_documents(tx: Tx, caller: Caller) -> tuple[Document, ...]:
+    """A managed policy that is gone allows nothing; nor may a deny of it be passed over, so there is none to deny."""
+    texts = list(caller.policies)
+    for arn in caller.policy_arns:
+        policy = await tx.managed.get(arn)
+        version = await tx.managed.version(arn, policy.current) if policy is not None else None
+        if version is None:
+            return (Document((), frozenset()),)
+        texts.append(version.document)
+    return tuple(_parsed(text, "identity") for text in texts)
+
+
+async def _read(tx: Tx, ask: _Ask) -> _Rules:
+    domain, repository = ask.domain, ask.repository
+    rules = await rules_of(tx, ask.caller)
+    if domain is None:
+        return rules
+    of_domain = await _attached(tx, ask.arns.domain(domain.key))
+    of_repository = administrator = None
+    if repository is not None:
+        of_repository = await _attached(tx, ask.arns.repository(repository))
+        row = await tx.repositories.get(domain.id, repository.name)
+        administrator = row.administrator if row is not None else None
+    keys = set(rules.keys).union(*(d.keys for d in (of_domain, of_repository) if d is not None))
+    return replace(
+        rules, domain=of_domain, repository=of_repository, administrator=administrator, keys=tuple(sorted(keys))
+    )
 
 
 async def _attached(tx: Tx, arn: str) -> Document | None:
     stored = await tx.policies.get(arn)
-    return _parsed(stored.document, "resource") if stored is not None else None
+    return _parsed(stored.document, "resource", stored.bound) if stored is not None else None
 
 
-def _parsed(text: str, kind: Kind) -> Document:
-    found = _documents.get((kind, text))
+def _parsed(text: str, kind: Kind, bound: Mapping[str, str] = {}) -> Document:
+    key = (kind, text, tuple(sorted(bound.items())))
+    found = _documents.get(key)
     if found is None:
         try:
-            found = parse(text, kind, limit=_UNLIMITED)
+            found = parse(text, kind, limit=_UNLIMITED, bound=bound)
         except Validation as reason:
             # It may have held a deny, so nothing can be allowed without it.
             raise InternalServer("A stored policy cannot be read") from reason
-        _documents.put((kind, text), found)
+        _documents.put(key, found)
     return found
 
 
 def _decide(rules: _Rules, ask: _Ask, given: Context) -> Outcome:
     caller, domain = ask.caller, ask.domain
-    request = Request(
-        principal=caller.arn,
-        account=caller.account,
-        action=ask.action,
-        resource=ask.resource,
-        context=given,
-    )
+    request = _request(rules, ask, given)
+    if caller.anonymous:
+        return _open_to_all(rules, ask, request)
     own = domain is None or domain.key.owner == caller.account or not ask.ours
     administers = rules.administrator == caller.account
     # Resource policies may grant by themselves, so a user who is gone must not get that far.
     outcome: Outcome = "no identity allow"
     if rules.here:
-        outcome = _weigh(
-            evaluate(rules.identity, request), evaluate(_counted(rules, ask), request), own=own, administers=administers
-        )
+        outcome = _weigh(rules, _counted(rules, ask), request, own=own, administers=administers)
     if not ask.foreign or (domain is not None and outcome == "allow"):
         return outcome
     known = domain is not None and (
         administers or any(d.introduces(request) for d in (rules.domain, rules.repository) if d is not None)
     )
     return outcome if known else "hidden"
+
+
+def _request(rules: _Rules, ask: _Ask, given: Context) -> Request:
+    return Request(
+        principal=ask.caller.arn,
+        account=ask.caller.account,
+        action=ask.action,
+        resource=ask.resource,
+        context=given,
+        names=rules.names,
+    )
+
+
+def _open_to_all(rules: _Rules, ask: _Ask, request: Request) -> Outcome:
+    """Nobody known asks: reading only, where the repository's own policy names everybody and nothing denies."""
+    if ask.action.lower() != "codeartifact:readfromrepository" or rules.repository is None:
+        return "no resource allow"
+    if evaluate(_counted(rules, ask), request) == "deny":
+        return "resource deny"
+    return "allow" if evaluate((rules.repository,), request) == "allow" else "no resource allow"
 
 
 def _counted(rules: _Rules, ask: _Ask) -> list[Document]:
@@ -213,16 +295,87 @@ def _counted(rules: _Rules, ask: _Ask) -> list[Document]:
     return [d for d in (rules.domain, own) if d is not None]
 
 
-def _weigh(identity: Decision, attached: Decision, *, own: bool, administers: bool) -> Outcome:
+def _weigh(rules: _Rules, documents: list[Document], request: Request, *, own: bool, administers: bool) -> Outcome:
+    """IAM User Guide, "Policy evaluation logic": a deny anywhere wins; a boundary and a session's policies narrow what
+    identity policies allow, and what resource policies allow to the role or the account, but not what they allow to
+    the user or the session by name."""
+    identity, attached = evaluate(rules.identity, request), evaluate(documents, request)
+    limits = [evaluate(limit, request) for limit in rules.limits]
     if identity == "deny":
         return "identity deny"
+    if "deny" in limits:
+        return "limit deny"
     if attached == "deny":
         return "resource deny"
-    if own:
+    within = all(limit == "allow" for limit in limits)
+    if not own:
+        if identity != "allow":
+            return "no identity allow"
+        if not within:
+            return "no limit allow"
+        return "allow" if administers or attached == "allow" else "no resource allow"
+    if within:
         return "allow" if "allow" in (identity, attached) else "no identity allow"
-    if identity != "allow":
-        return "no identity allow"
-    return "allow" if administers or attached == "allow" else "no resource allow"
+    if attached == "allow" and evaluate(documents, _directly(rules, request)) == "allow":
+        return "allow"
+    return "no limit allow" if "allow" in (identity, attached) else "no identity allow"
+
+
+def _directly(rules: _Rules, request: Request) -> Only:
+    """The same, by somebody whom only his own name means."""
+    return Only(request.principal, request.account, request.action, request.resource, request.context, rules.direct)
+
+
+# --- taking on a role --------------------------------------------------------------------------------------------
+
+
+async def require_assume(
+    tx: Tx, *, arns: Arns, caller: Caller, role: Principal, action: str, context: Mapping[str, str]
+) -> None:
+    """Allow `caller` to take on the role (sts:AssumeRole, sts:TagSession, ...), or raise AccessDenied.
+
+    IAM User Guide, "Cross-account policy evaluation logic" and "IAM role trust policies": the trust policy must allow
+    it; the caller's own policies too, but for a caller of the role's account whom the trust policy names.
+    """
+    ask = _Ask(arns, caller, action, role.arn, None, None, context, await tx.principals.tags(role.id))
+    trust = _parsed(role.trust, "trust", role.bound)
+    rules = await rules_of(tx, caller)
+    rules = replace(rules, keys=tuple(sorted({*rules.keys, *trust.keys})))
+    request = _request(rules, ask, await _given(tx, ask, rules))
+    if caller.account != role.account:
+        outcome = _weigh(rules, [trust], request, own=False, administers=False) if rules.here else "no identity allow"
+    else:
+        outcome = _within_account(rules, trust, request)
+    if outcome != "allow":
+        raise _refusal(outcome, ask)
+
+
+def _within_account(rules: _Rules, trust: Document, request: Request) -> Outcome:
+    """The trust policy must allow it; where it does by naming the account alone, the caller's own policies must too."""
+    attached = evaluate((trust,), request)
+    if attached == "deny":
+        return "resource deny"
+    if attached != "allow" or not rules.here:
+        return "no resource allow"
+    by_name = replace(request, account="") if rules.here else request
+    named = evaluate((trust,), by_name) == "allow"
+    return _weigh(rules, [trust] if named else [], request, own=True, administers=False)
+
+
+async def require_federated(
+    tx: Tx, *, arns: Arns, role: Principal, provider: str, action: str, context: Mapping[str, str]
+) -> None:
+    """Allow whoever an identity provider (its ARN) speaks for to take on the role, or raise AccessDenied."""
+    trust = _parsed(role.trust, "trust", role.bound)
+    given = {name.lower(): tuple(value.split("\n")) for name, value in context.items()}
+    for name, value in (await tx.principals.tags(role.id)).items():
+        given[_TAG + name.lower()] = (value,)
+    given["aws:requestedregion"] = (arns.region,)
+    given["aws:federatedprovider"] = (provider,)
+    _add_time(given)
+    asked = Only(provider, "", action, role.arn, given, frozenset({f"other:{provider}"}))
+    if evaluate((trust,), asked) != "allow":
+        raise AccessDenied(f"Not authorized to perform {action}")
 
 
 def _account(arn: str) -> str:
@@ -233,30 +386,39 @@ def _account(arn: str) -> str:
 # --- the context of a request ------------------------------------------------------------------------------------
 
 
-def _context(ask: _Ask) -> dict[str, tuple[str, ...]]:
+def _context(ask: _Ask, rules: _Rules) -> dict[str, tuple[str, ...]]:
     """Condition keys in lower case.  What a request says of its caller or of the resource's tags cannot replace
     what we know of them.  Tags whose names differ by case only are one key with several values."""
     caller = ask.caller
     given: dict[str, tuple[str, ...]] = {}
     for name, value in ask.context.items():
         key = name.lower()
-        if key == "aws:tagkeys":
+        if key in ("aws:tagkeys", "sts:transitivetagkeys"):
             given[key] = tuple(value.split("\n")) if value else ()
         elif not key.startswith((_TAG, "aws:principal")):
             given[key] = (*given.get(key, ()), value)
     known = {
-        **{key.lower(): value for key, value in caller.session.items()},
-        "aws:username": caller.name,
         "aws:userid": caller.user_id,
         "aws:principalarn": caller.arn,
-        "aws:principalaccount": caller.account,
-        "aws:principaltype": "User",
+        "aws:principaltype": caller.kind,
         "aws:principalisawsservice": "false",
         "aws:viaawsservice": "false",
         "aws:requestedregion": ask.arns.region,
+        **rules.principal,
+        **{key.lower(): value for key, value in caller.session.items()},
     }
+    if caller.anonymous:
+        known = {key: known[key] for key in ("aws:principaltype", "aws:viaawsservice", "aws:requestedregion")}
+    else:
+        known["aws:principalaccount"] = caller.account
+        if ask.arns.organization:
+            known["aws:principalorgid"] = ask.arns.organization
+    if caller.kind == "User":
+        known["aws:username"] = caller.name
     if owner := _account(ask.resource):
         known["aws:resourceaccount"] = owner
+        if ask.arns.organization:
+            known["aws:resourceorgid"] = ask.arns.organization
     if ask.action == "sts:GetServiceBearerToken":
         known["sts:awsservicename"] = "codeartifact.amazonaws.com"
     return given | {key: (value,) for key, value in known.items()}
@@ -277,14 +439,20 @@ def _refusal(outcome: Outcome, ask: _Ask) -> RegistryError:
     reason = {
         "hidden": f"because no resource-based policy allows the {ask.action} action",
         "identity deny": "with an explicit deny in an identity-based policy",
+        "limit deny": f"with an explicit deny in a {_limit(ask)}",
         "resource deny": "with an explicit deny in a resource-based policy",
         "no identity allow": f"because no identity-based policy allows the {ask.action} action",
+        "no limit allow": f"because no {_limit(ask)} allows the {ask.action} action",
         "no resource allow": f"because no resource-based policy allows the {ask.action} action",
         "other token": "because the authorization token is for another domain",
     }[outcome]
     return AccessDenied(
         f"User: {ask.caller.arn} is not authorized to perform: {ask.action} on resource: {ask.resource} {reason}"
     )
+
+
+def _limit(ask: _Ask) -> str:
+    return "session policy" if ask.caller.policies or ask.caller.policy_arns else "permissions boundary"
 
 
 def not_found(resource: str) -> ResourceNotFound:
@@ -333,6 +501,6 @@ def _keep(tx: Tx, kept: _Kept[Hashable, V], key: Hashable, value: V) -> None:
         kept.put(key, value)
 
 
-_documents: _Kept[tuple[Kind, str], Document] = _Kept(1024)
+_documents: _Kept[Hashable, Document] = _Kept(1024)
 _rules: _Kept[Hashable, _Rules] = _Kept(4096)
 _outcomes: _Kept[Hashable, Outcome] = _Kept(16384)

@@ -11,14 +11,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from registry.core.conditions import Condition, Context, condition
 from registry.core.errors import Validation
 from registry.core.globs import Glob, Lookup, glob
 
-Kind = Literal["identity", "resource"]
+Kind = Literal["identity", "resource", "trust"]
+"""A trust document is a role's resource document: it names no resource, as it is about the role itself."""
 Decision = Literal["allow", "deny", "none"]
 
 POLICY_BYTES = 20_480
@@ -26,13 +27,30 @@ POLICY_BYTES = 20_480
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be decided.  `context` has its keys in lower case."""
+    """What is to be decided.  `context` has its keys in lower case.
+
+    `names` are all by which a statement may name who asks, beside `principal`, `account` and "*": the unique id, of a
+    session its role.
+    """
 
     principal: str
     account: str
     action: str
     resource: str
     context: Context
+    names: frozenset[str] = frozenset()
+
+    def named_in(self, principals: frozenset[str]) -> bool:
+        """Does one of these entries stand for who asks?"""
+        return not (principals.isdisjoint(("*", self.account, self.principal)) and principals.isdisjoint(self.names))
+
+
+@dataclass(frozen=True, slots=True)
+class Only(Request):
+    """A request by somebody who is known by `names` alone: not as one of the account, and not as one of all."""
+
+    def named_in(self, principals: frozenset[str]) -> bool:
+        return not principals.isdisjoint(self.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +70,14 @@ class Statement:
     not_resources: bool
     conditions: tuple[Condition, ...]
 
-    def names(self, principal: str, account: str) -> bool:
-        """Is the statement about this principal?"""
-        if self.principals is None:
-            return True
-        named = not self.principals.isdisjoint(("*", account, principal))
-        return named != self.not_principals
+    def names(self, request: Request) -> bool:
+        """Is the statement about who asks?"""
+        return self.principals is None or request.named_in(self.principals) != self.not_principals
 
     def applies(self, request: Request, lookup: Lookup) -> bool:
         """A variable that stands for nothing must not widen a statement that allows, nor narrow one that denies:
         in a plain list its pattern matches nothing, in a list of exceptions everything or nothing by effect."""
-        if not self.names(request.principal, request.account):
+        if not self.names(request):
             return False
         if any(action.matches(request.action, lookup) for action in self.actions) == self.not_actions:
             return False
@@ -86,7 +101,7 @@ class Document:
         lookup = _lookup(request)
         return any(
             s.effect == "Allow"
-            and s.names(request.principal, request.account)
+            and s.names(request)
             and all(each.holds(request.context, lookup, unresolved=True) for each in s.conditions)
             for s in self.statements
         )
@@ -116,8 +131,8 @@ def _lookup(request: Request) -> Lookup:
 # --- parsing -----------------------------------------------------------------------------------------------------
 
 
-def parse(text: str, kind: Kind, *, limit: int = POLICY_BYTES) -> Document:
-    """Raises Validation with the reason."""
+def parse(text: str, kind: Kind, *, limit: int = POLICY_BYTES, bound: Mapping[str, str] = {}) -> Document:
+    """Raises Validation with the reason.  `bound`: ARNs of users and roles that stand for unique ids here."""
     if len(text.encode("utf-8", "surrogatepass")) > limit:
         raise _refused(f"The policy document is larger than {limit} bytes")
     document = _json(text)
@@ -133,11 +148,25 @@ def parse(text: str, kind: Kind, *, limit: int = POLICY_BYTES) -> Document:
     if not isinstance(statements, list) or not statements:
         raise _refused("Statement must be an object, or a list of at least one")
     parsed = tuple(_statement(s, kind, variables=version == "2012-10-17") for s in statements)
+    if bound:
+        parsed = tuple(_bind(s, bound) for s in parsed)
     sids = [s.sid for s in parsed if s.sid]
     for sid in sids:
         if sids.count(sid) > 1:
             raise _refused(f"Statement IDs (SID) in a single policy must be unique: {sid!r}")
     return Document(parsed, frozenset(_keys(parsed)))
+
+
+def _bind(statement: Statement, bound: Mapping[str, str]) -> Statement:
+    if statement.principals is None:
+        return statement
+    return replace(statement, principals=frozenset(bound.get(each, each) for each in statement.principals))
+
+
+def named(document: Document) -> frozenset[str]:
+    """The ARNs of users and roles (not of their sessions) that a document names as principals."""
+    found = (p for s in document.statements for p in s.principals or () if _BINDABLE.fullmatch(p))
+    return frozenset(found)
 
 
 def _keys(statements: Iterable[Statement]) -> Iterator[str]:
@@ -176,7 +205,11 @@ def _statement(value: object, kind: Kind, *, variables: bool) -> Statement:
         raise _refused(f"Effect must be Allow or Deny, not {effect!r}")
     principals, not_principals = _principals(value, kind)
     actions, not_actions = _texts(value, "Action", _ACTION, "an action must be * or SERVICE:NAME")
-    resources, not_resources = _texts(value, "Resource", _RESOURCE, "a resource must be * or an ARN")
+    resources, not_resources = ["*"], False
+    if kind != "trust":
+        resources, not_resources = _texts(value, "Resource", _RESOURCE, "a resource must be * or an ARN")
+    elif "Resource" in value or "NotResource" in value:
+        raise _refused("Has prohibited field Resource")
     return Statement(
         sid=sid,
         effect=effect,
@@ -237,6 +270,8 @@ def _scalar(value: object) -> str:
 
 _ACCOUNT = re.compile(r"\d{12}")
 _ROOT = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):root")
+_BINDABLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(?:user|role)/[!-~]+")
+_UNIQUE = re.compile(r"A(?:IDA|ROA)[A-Z0-9]{12,124}")
 _IDENTITY = re.compile(
     r"arn:aws[a-z-]*:(?:iam::\d{12}:(?:user|role)/[!-~]+|sts::\d{12}:(?:assumed-role/[^/\s*?]+|federated-user)/[!-~]+)"
 )
@@ -244,7 +279,7 @@ _IDENTITY = re.compile(
 
 def _aws(text: str) -> str:
     """The matched form of an entry under "AWS"."""
-    if text == "*" or _ACCOUNT.fullmatch(text):
+    if text == "*" or _ACCOUNT.fullmatch(text) or _UNIQUE.fullmatch(text):
         return text
     if root := _ROOT.fullmatch(text):
         return root[1]

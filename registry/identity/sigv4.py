@@ -64,7 +64,15 @@ class Claim:
     signature: str
     presigned: bool
     payload: str | None
+    session_token: str = field(repr=False)
     heads: tuple[str, ...] = field(repr=False)
+
+
+def attempted(headers: Iterable[tuple[bytes, bytes]], raw_query: bytes) -> bool:
+    """Does the request claim a signature at all, in any form?"""
+    return any(name.lower() == b"authorization" for name, _ in headers) or any(
+        name in _QUERY for name, _ in _pairs(raw_query)
+    )
 
 
 def parse(
@@ -80,7 +88,7 @@ def parse(
     fields = _fields(headers)
     pairs = _pairs(raw_query)
     presigned, given = _given(fields, pairs)
-    _no_session(fields, pairs)
+    session_token = _session(fields, pairs)
     access_key_id, date, region, service = _credential(given["Credential"], services)
     timestamp, moment = _timestamp(fields, given, presigned=presigned)
     if timestamp[:8] != date:
@@ -105,6 +113,7 @@ def parse(
         signature=given["Signature"],
         presigned=presigned,
         payload=payload,
+        session_token=session_token,
         heads=tuple(f"{before}{query}{after}" for query in _queries(pairs)),
     )
 
@@ -216,10 +225,15 @@ def _complete(missing: list[str]) -> None:
         raise _incomplete(" ".join(missing))
 
 
-def _no_session(fields: Fields, pairs: Pairs) -> None:
-    """Only long-term keys exist; the key of somebody's session is not ours."""
-    if "x-amz-security-token" in fields or any(name.lower() == b"x-amz-security-token" for name, _ in pairs):
-        raise SignatureError("UnrecognizedClientException", "The security token included in the request is invalid.")
+def _session(fields: Fields, pairs: Pairs) -> str:
+    """The session token that goes with temporary credentials, in the header or (presigned) in the query; else ""."""
+    given = [*fields.get("x-amz-security-token", ())]
+    given += [
+        unquote_to_bytes(value).decode("utf-8", "replace") for name, value in pairs if name == b"X-Amz-Security-Token"
+    ]
+    if len(given) > 1:
+        raise _incomplete("A request must have one session token.")
+    return given[0].strip() if given else ""
 
 
 # --- its parts ---------------------------------------------------------------------------------------------------

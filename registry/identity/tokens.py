@@ -8,7 +8,7 @@
 A token carries who, the domain, expiry and an id; what the caller may do is asked anew at every request
 (registry.identity.callers.by_claims, then registry.core.authorize.require).
 
-Its form is `py1.BODY.SEAL`: JSON and HMAC-SHA256, each in unpadded base64url.
+Its form is `py1.BODY.SEAL`: JSON and HMAC-SHA256, each in unpadded base64url; `py2.` where a session is in it, packed.
 """
 
 from __future__ import annotations
@@ -18,17 +18,20 @@ import binascii
 import hmac
 import re
 import secrets
+import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import msgspec
 
 from registry.core.errors import Unauthenticated
 from registry.core.types import Caller
+from registry.identity import sessions
+from registry.identity.sessions import Session
 
 _VERSION = "py1"
-_FORM = re.compile(rf"{_VERSION}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{{43}}")
-_LONGEST = 4096
+_PACKED = "py2"
+_FORM = re.compile(rf"(?:{_VERSION}|{_PACKED})\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{{43}}")
+_LONGEST = 8192
 _INVALID = "The authorization token is invalid or has expired"
 
 
@@ -40,9 +43,12 @@ class Expired(Unauthenticated):
     """It was one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
-    """What a token says, once its seal is found whole.  `expires` in milliseconds."""
+class Claims(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a token says, once its seal is found whole.  `expires` in milliseconds.
+
+    `domain_id` 0: good for every domain.  `session`: it was asked for in a session, whose limits it keeps.
+    `stored`: a long-lived token, which holds as long as its row of that id is there and active.
+    """
 
     account: str
     user: str
@@ -50,6 +56,18 @@ class Claims:
     domain_id: int
     expires: int
     id: str
+    session: Session | None = None
+    stored: bool = False
+
+    @property
+    def anonymous(self) -> bool:
+        """No token was shown, and the server serves what is open to all."""
+        return self is NOBODY
+
+
+NEVER = 1 << 53
+"""An expiry that does not come, in milliseconds."""
+NOBODY = Claims("", "", "", 0, NEVER, "anonymous")
 
 
 class Tokens:
@@ -62,8 +80,22 @@ class Tokens:
 
     def mint(self, caller: Caller, domain_id: int, expires: int) -> str:
         """A token in the alphabet `A-Z a-z 0-9 . _ ~ -`."""
-        claims = Claims(caller.account, caller.name, caller.user_id, domain_id, expires, secrets.token_hex(8))
-        body = f"{_VERSION}.{_text(msgspec.json.encode(claims))}"
+        return self.seal(
+            Claims(
+                caller.account,
+                caller.name,
+                caller.principal_id,
+                domain_id,
+                expires,
+                secrets.token_hex(8),
+                sessions.of(caller),
+            )
+        )
+
+    def seal(self, claims: Claims) -> str:
+        """A token that says this."""
+        text = msgspec.json.encode(claims)
+        body = f"{_VERSION}.{_text(text)}" if claims.session is None else f"{_PACKED}.{_text(zlib.compress(text))}"
         return f"{body}.{self._seal(body)}"
 
     def verify(self, token: str, now: int) -> Claims:
@@ -86,8 +118,10 @@ class Tokens:
         if not hmac.compare_digest(self._seal(body), seal):
             raise Malformed(_INVALID)
         try:
-            return msgspec.json.decode(_bytes(body.partition(".")[2]), type=Claims)
-        except (msgspec.DecodeError, ValueError):
+            version, _, text = body.partition(".")
+            raw = _bytes(text)
+            return msgspec.json.decode(zlib.decompress(raw) if version == _PACKED else raw, type=Claims)
+        except (msgspec.DecodeError, ValueError, zlib.error):
             raise Malformed(_INVALID) from None
 
     def _seal(self, body: str) -> str:

@@ -17,6 +17,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 from starlette.requests import ClientDisconnect
@@ -43,12 +44,6 @@ LONGEST_PATH = 2048
 """Characters of a path that the log shows; lines wait in memory while its reader is slow."""
 
 
-_NO_QUERY = (
-    b'<ErrorResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><Error><Type>Sender</Type>'
-    b"<Code>InvalidAction</Code><Message>This version answers no IAM and STS actions</Message></Error></ErrorResponse>"
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Rooms:
     """What lies behind the door.  `ready` and `metrics` raise RegistryError; `control` answers by itself."""
@@ -57,6 +52,7 @@ class Rooms:
     control: ASGIApp
     ready: Callable[[], Awaitable[None]]
     may_measure: Callable[[Scope], Awaitable[None]]
+    iam: ASGIApp | None = None
 
 
 class Front:
@@ -134,6 +130,8 @@ class Front:
         if path.startswith("/v1/"):
             trip.plane = "control"
             await self._rooms.control(scope, receive, send)
+        elif path == "/" and self._rooms.iam is not None and _is_query(scope):
+            await self._rooms.iam(scope, receive, send)
         elif (place := self._rooms.data.place(scope, path)) is not None:
             await self._rooms.data(scope, receive, send, place)
             if trip.hold is not None and trip.hot_key is not None and trip.status in (200, 304):
@@ -143,9 +141,7 @@ class Front:
 
     async def _own(self, scope: Scope, send: Send, path: str) -> None:
         method = scope["method"]
-        if path == "/" and method == "POST":
-            await send_whole(send, 400, _NO_QUERY, "text/xml")
-        elif path not in ("/healthz", "/readyz", "/metrics"):
+        if path not in ("/healthz", "/readyz", "/metrics"):
             await send_whole(send, 404, b'{"message":"There is nothing at this address"}\n')
         elif method not in ("GET", "HEAD"):
             await send_whole(send, 405, b'{"message":"Only GET and HEAD"}\n', headers=[(b"allow", b"GET, HEAD")])
@@ -247,6 +243,11 @@ async def _again(entry: Entry, scope: Scope, receive: Receive, send: Send, trip:
     pairs = [line.split(b": ", 1) for line in lines.split(b"\r\n")[1:-1]]
     await send({"type": "http.response.start", "status": status, "headers": [(n, v) for n, v in pairs]})
     await send({"type": "http.response.body", "body": body})
+
+
+def _is_query(scope: Scope) -> bool:
+    """A request of the query protocol: a form, or a signed address with its action in the query."""
+    return scope["method"] == "POST" or (scope["method"] == "GET" and b"Action=" in scope["query_string"])
 
 
 def _ids() -> Callable[[], str]:

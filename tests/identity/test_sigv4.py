@@ -244,8 +244,17 @@ def test_another_secret_is_refused() -> None:
 
 
 @pytest.mark.parametrize("presign", [None, 60])
-def test_the_key_of_a_session_that_is_not_ours_is_refused(presign: int | None) -> None:
-    assert refusal(sign("GET", token="session", presign=presign))[:2] == (403, "UnrecognizedClientException")
+def test_the_token_of_a_session_is_handed_on(presign: int | None) -> None:
+    wire = sign("GET", token="session", presign=presign)
+
+    assert verify(wire).session_token == "session"
+
+
+def test_two_tokens_of_a_session_are_refused() -> None:
+    wire = sign("GET", token="session")
+    twice = replace(wire, query=wire.query + b"&X-Amz-Security-Token=other")
+
+    assert refusal(twice)[:2] == (400, "IncompleteSignatureException")
 
 
 # --- the payload ------------------------------------------------------------------------------------------------------

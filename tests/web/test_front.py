@@ -105,7 +105,7 @@ def test_query_requests_to_the_root_get_an_error_that_clients_can_read(shared: S
     )
 
     with pytest.raises(client.exceptions.ClientError, match="InvalidAction"):
-        client.get_session_token()
+        client.decode_authorization_message(EncodedMessage="x")
 
 
 @pytest.mark.parametrize("host", ["a b", 'x"><script>', "h/../", "", "a:b:c"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from registry.control import resources, shapes
 from registry.control.call import Call, Params, Result, operation
-from registry.core import policy, repositories
+from registry.core import bindings, policy, repositories
 from registry.core.ports import Tx
 from registry.core.types import PolicyDocument
 
@@ -20,12 +20,18 @@ async def _exists(call: Call, tx: Tx) -> tuple[str, int]:
 
 async def _put(call: Call, p: Params) -> Result:
     document = p["policyDocument"]
-    policy.parse(document, "resource")
+    parsed = policy.parse(document, "resource")
 
     async def work(tx: Tx) -> PolicyDocument:
         arn, domain_id = await _exists(call, tx)
         return await repositories.put_policy(
-            tx, call.services, arn, domain_id, document, revision=p.get("policyRevision")
+            tx,
+            call.services,
+            arn,
+            domain_id,
+            document,
+            revision=p.get("policyRevision"),
+            bound=await bindings.of(tx, parsed),
         )
 
     return {"policy": shapes.policy(await call.write(work))}

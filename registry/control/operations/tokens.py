@@ -27,10 +27,11 @@ def bearer(services: Services, caller: Caller, p: Params) -> Iterable[Need]:
 @operation("GetAuthorizationToken", on=resources.domain, also=bearer)
 async def get_authorization_token(call: Call, p: Params) -> Result:
     seconds = p.get("durationSeconds", LONGEST)
-    if seconds == 0:
+    now, end = call.services.clock.now(), call.caller.expires
+    if seconds == 0 and end is None:
         raise Validation("A duration of 0 means the rest of a role session; these credentials are of no session")
-    if seconds < SHORTEST:
+    if 0 < seconds < SHORTEST:
         raise Validation(f"The duration must be 0, or from {SHORTEST} to {LONGEST} seconds, not {seconds}")
     domain = await call.glance(lambda tx: repositories.domain(tx, call.domain))
-    expires = call.services.clock.now() + seconds * 1000
+    expires = end if seconds == 0 and end is not None else now + seconds * 1000
     return {"authorizationToken": call.tokens.mint(call.caller, domain.id, expires), "expiration": expires}

@@ -1,0 +1,1 @@
+"""IAM and STS over the query protocol, from botocore's own models: one small function per operation."""
