@@ -160,6 +160,8 @@ def _contents(chunks: Iterator[bytes], size: int, *, whole: bool) -> str | None:
             if entry.is_file and entry.size <= MAX_README and _README.match(entry.name):
                 text = archive.content(MAX_README).decode("utf-8", "replace")
                 readme = text if readme is None or entry.name.lower().endswith(".md") else readme
+        for _ in inflated:  # to the end of the stream, so that a damaged one is seen
+            pass
     for _ in chunks:  # what is left counts for the digests
         pass
     return readme
