@@ -1,4 +1,4 @@
-# An older cargo from Debian's archive, unpacked beside its libraries; it calls the rustc of the machine.
+# A toolchain where there is none, and an older cargo from Debian's archive, unpacked beside its libraries.
 cargo_debian() {
   local home=$tools/cargo185 work
   work=$(mktemp -d) || return
@@ -13,8 +13,5 @@ cargo_debian() {
     chmod +x "$home/cargo" && "$home/cargo" --version
 }
 
-if command -v apt-get >/dev/null && command -v cargo >/dev/null; then
-  attempt cargo185 cargo_debian
-elif ! command -v cargo >/dev/null; then
-  echo "not installed: cargo (it comes with a Rust toolchain)" >&2
-fi
+command -v cargo >/dev/null || attempt rust debian cargo-web rustc-web gcc libc6-dev
+attempt cargo185 cargo_debian
