@@ -22,10 +22,14 @@ nuget_exe() {
     libmono-system-runtime4.0-cil libmono-microsoft-build4.0-cil libmono-microsoft-build-engine4.0-cil \
     libmono-microsoft-build-framework4.0-cil libmono-microsoft-build-utilities-v4.0-4.0-cil \
     libmono-microsoft-build-tasks-v4.0-4.0-cil libmono-system-data-services-client4.0-cil || return
-  node nuget nuget-exe@5.8.0 || return
-  mkdir -p "$tools/nuget/bin" || return
-  printf '#!/bin/sh\nexec mono "%s" "$@"\n' "$tools/nuget/node_modules/nuget-exe/nuget-5.8.0.exe" >"$tools/nuget/bin/nuget" &&
-    chmod +x "$tools/nuget/bin/nuget" && "$tools/nuget/bin/nuget" help >/dev/null
+  local version
+  for version in 4.9.2 5.8.0; do
+    node "nuget/$version" "nuget-exe@$version" || return
+    mkdir -p "$tools/nuget/$version/bin" || return
+    printf '#!/bin/sh\nexec mono "%s" "$@"\n' "$tools/nuget/$version/node_modules/nuget-exe/nuget-$version.exe" \
+      >"$tools/nuget/$version/bin/nuget" || return
+    chmod +x "$tools/nuget/$version/bin/nuget" && "$tools/nuget/$version/bin/nuget" help >/dev/null || return
+  done
 }
 
 attempt dotnet dotnet_sdk
