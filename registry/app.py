@@ -30,6 +30,7 @@ from registry.core.clock import SystemClock
 from registry.core.errors import RegistryError, Unavailable, UpstreamUnavailable
 from registry.core.groups.administration import keep_keys
 from registry.core.ports import Tx
+from registry.core.rates import Rates
 from registry.core.services import Services
 from registry.drivers import Blobs, Metadata, blobs_of, store_of
 from registry.identity.bootstrap import Made, Seed, bootstrap
@@ -158,6 +159,7 @@ class Application:
                 arns=Arns(config.aws.region, organization=config.aws.organization),
                 formats={each.info.name: each.info for each in self._adapters},
                 quotas=config.quotas,
+                rates=Rates(config.quotas) if config.quotas.rates else None,
                 connections=resolver.formats,
                 page_key=secrets.derive("pages"),
             )

@@ -371,8 +371,6 @@ def _check(config: Config) -> None:
         raise ConfigError("server.tls_certificate and server.tls_key must be set together")
     if server.base_url and urlsplit(server.base_url).scheme not in ("http", "https"):
         raise ConfigError(f"server.base_url must be an http or https address, not {server.base_url!r}")
-    if config.quotas.rates:
-        raise ConfigError("quotas.rates: this version limits no request rates; leave it false")
     _database(config.storage)
     _bucket(config.storage)
 

@@ -147,6 +147,8 @@ class ControlPlane:
             await self._used.note(claim)
         if known is None:
             raise UnknownOperation()
+        if self._services.rates is not None:
+            self._services.rates.operation(known.name, caller.account)
         params = request.params = restjson.parse(known, scope["query_string"], request.headers, body)
         validate.check(known.input, params)
         call = await self._authorize(request, TABLE[known.name], caller, params)

@@ -137,9 +137,13 @@ class Model:
     version: str = ""
 
 
-@cache
 def load(service: str = SERVICE) -> Model:
-    """The newest model of the service that botocore carries.  Reads files: call it at start."""
+    """The newest model of the service that botocore carries.  Reads files the first time: call it at start."""
+    return _loaded(service)
+
+
+@cache
+def _loaded(service: str) -> Model:
     raw: dict[str, Any] = Loader().load_service_model(service, "service-2")
     shapes = _Shapes(raw["shapes"])
     operations = {name: _operation(name, spec, shapes) for name, spec in raw["operations"].items()}

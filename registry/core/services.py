@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from registry.core.arns import Arns
 from registry.core.groups.association import Groups
 from registry.core.ports import BlobStore, Clock, Resolver, Store
+from registry.core.rates import Rates
 from registry.core.types import FormatInfo, Quotas
 
 
@@ -28,3 +29,5 @@ class Services:
     """Signs page tokens; the same on every process and after a restart."""
     groups: Groups = field(default_factory=Groups, repr=False)
     """Which package group applies to which package, remembered."""
+    rates: Rates | None = None
+    """Limits of request rates; None where they are off."""

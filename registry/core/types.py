@@ -556,3 +556,14 @@ class Quotas:
     allowed_repositories_per_group: int = 1000
     policy_bytes: int = 20_480
     rates: bool = False
+    copy_package_versions_rate: int = 5
+    get_authorization_token_rate: int = 40
+    get_package_version_asset_rate: int = 50
+    list_package_version_assets_rate: int = 200
+    list_package_versions_rate: int = 200
+    list_packages_rate: int = 200
+    publish_package_version_rate: int = 10
+    account_read_rate: int = 800
+    account_write_rate: int = 100
+    token_rate: int = 1200
+    address_rate: int = 600

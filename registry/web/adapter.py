@@ -28,12 +28,14 @@ class Route:
     `simple/{project}` are two templates.  GET routes answer HEAD too.  The first match wins.
     `credentials` reads the token of a request that carries it elsewhere than in its headers (npm login: in its
     body); what the headers say is then ignored.
+    `weight` says how many requests a request counts as where rates are limited (Ruby dependencies: one for each gem).
     """
 
     methods: tuple[str, ...]
     template: str
     handler: Handler
     credentials: Callable[[Req], Awaitable[str]] | None = None
+    weight: Callable[[Req], int] | None = None
 
 
 class Adapter(Protocol):

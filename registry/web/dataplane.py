@@ -22,6 +22,7 @@ from registry.core.errors import (
     NotSupported,
     RegistryError,
     ResourceNotFound,
+    Throttling,
     Unauthenticated,
 )
 from registry.core.services import Services
@@ -151,6 +152,8 @@ class _Visit:
             failure = Unauthenticated("This needs an authorization token") if nobody else err
         except RegistryError as err:
             failure = err
+            if isinstance(err, Unauthenticated):
+                failure = self._refused(err, scope)
         except Exception:
             log.exception("Unexpected failure of request %s", trip.id)
             failure = InternalServer(f"Internal failure; request {trip.id}")
@@ -171,6 +174,8 @@ class _Visit:
         claims = self._gate.claims(headers)
         context = context_of(scope)
         access = self.access = await self._gate.enter(claims, key, context)
+        weight = None if isinstance(match, tuple) else match.route.weight
+        self._count(access, 1 if weight is None else weight(self._req))
         self._trip.caller = access.caller.arn
         if isinstance(match, tuple):
             return self._no_route(match)
@@ -180,6 +185,29 @@ class _Visit:
         view = kind(self._services, access.caller, access.repository, self._adapter.info, context)
         self._view = view
         return await match.route.handler(self._req, view)
+
+    def _count(self, access: Access, count: int = 1) -> None:
+        """Guide, "Quotas": request rates by token and by account.  Raises Throttling."""
+        rates = self._services.rates
+        if rates is None:
+            return
+        client = self._req.request.client
+        if not access.caller.anonymous:
+            rates.token(access.claims.id, count)
+            rates.account(access.caller.account, reads=self._trip.method in _READS, count=count)
+        elif client is not None:
+            rates.address(client.host)
+
+    def _refused(self, err: Unauthenticated, scope: Scope) -> RegistryError:
+        """The same, by address where there is no good token."""
+        rates = self._services.rates
+        client = scope.get("client")
+        try:
+            if rates is not None and client:
+                rates.address(client[0])
+        except Throttling as limit:
+            return limit
+        return err
 
     def _no_route(self, allowed: tuple[str, ...]) -> Response:
         if not allowed:
@@ -249,6 +277,7 @@ class _Visit:
             log=msgspec.json.encode(line)[1:-1],
             plane=trip.plane,
             current=partial(_current, self._services, self._gate, access, hold) if hold.view is not None else None,
+            meter=partial(self._count, access) if self._services.rates is not None else None,
         )
 
 

@@ -10,6 +10,7 @@ An entry was made for one caller by the ordinary way, authorization included.  I
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 
@@ -59,7 +60,7 @@ class Entry:
     `audit` is what its audit records have in common.
     """
 
-    __slots__ = ("asked", "audit", "current", "epoch", "expires", "hold", "log", "plane", "size", "whole")
+    __slots__ = ("asked", "audit", "current", "epoch", "expires", "hold", "log", "meter", "plane", "size", "whole")
 
     def __init__(
         self,
@@ -70,7 +71,10 @@ class Entry:
         log: bytes,
         plane: str,
         current: Callable[[], Awaitable[int | None]] | None,
+        meter: Callable[[], None] | None = None,
     ) -> None:
+        """`meter` counts a request where rates are limited, and raises Throttling."""
+        self.meter = meter
         self.hold = hold
         self.epoch = epoch
         self.expires = expires
@@ -103,15 +107,28 @@ class Entry:
 class HotCache:
     """Entries by key; the oldest goes first.  Bodies live, bounded, in the caches that own them."""
 
-    def __init__(self, epoch: Callable[[], int | None], entries: int = ENTRIES) -> None:
+    def __init__(self, epoch: Callable[[], int | None], entries: int = ENTRIES, *, shared: bool = False) -> None:
+        """`shared`: asking costs time, so requests of one epoch share one look at whether an entry still holds."""
         self.epoch = epoch
+        self._shared = shared
+        self._looks: dict[tuple[Hashable, int], asyncio.Future[int | None]] = {}
         self._limit = entries
         self._entries: dict[Hashable, Entry] = {}
 
     def fresh(self, key: Hashable) -> Entry | None:
         """An entry whose head and body may be given at once."""
+        return self.at(key, self.epoch()) if key in self._entries else None
+
+    def has(self, key: Hashable) -> bool:
+        """Whether there is an entry that may be given at once, if it holds."""
         entry = self._entries.get(key)
-        if entry is not None and entry.hold.again is None and entry.fresh(self.epoch(), time.monotonic()):
+        return entry is not None and entry.hold.again is None and entry.meter is None
+
+    def at(self, key: Hashable, epoch: int | None) -> Entry | None:
+        """As `fresh`, at an epoch that is known."""
+        entry = self._entries.get(key)
+        direct = entry is not None and entry.hold.again is None and entry.meter is None
+        if entry is not None and direct and entry.fresh(epoch, time.monotonic()):
             entry.hold.owner.used = True
             return entry
         return None
@@ -119,14 +136,14 @@ class HotCache:
     async def renewed(self, key: Hashable) -> Entry | None:
         """An entry that holds, having asked where that is cheap."""
         entry = self._entries.get(key)
-        if entry is None:
+        if entry is None or not _admitted(entry):
             return None
         moment = time.monotonic()
         if entry.fresh(self.epoch(), moment):
             return entry
         if entry.current is not None and moment < entry.expires and entry.hold.owner.alive:
             try:
-                epoch = await entry.current()
+                epoch = await self._look(key, entry.current)
             except RegistryError:
                 epoch = None  # the ordinary way tells the client why
             if epoch is not None and entry.hold.owner.alive:
@@ -136,6 +153,21 @@ class HotCache:
         self._entries.pop(key, None)
         return None
 
+    async def _look(self, key: Hashable, current: Callable[[], Awaitable[int | None]]) -> int | None:
+        epoch = self.epoch()
+        if not self._shared or epoch is None:
+            return await current()
+        look = self._looks.get((key, epoch))
+        if look is None:
+            look = self._looks[key, epoch] = asyncio.ensure_future(current())
+            look.add_done_callback(lambda done: self._looked((key, epoch), done))
+        return await asyncio.shield(look)
+
+    def _looked(self, look: tuple[Hashable, int], done: asyncio.Future[int | None]) -> None:
+        self._looks.pop(look, None)
+        if not done.cancelled():
+            done.exception()  # seen by whoever still waits
+
     def put(self, key: Hashable, entry: Entry) -> None:
         """Keep it, unless its key is unusually long."""
         self._entries.pop(key, None)
@@ -144,3 +176,13 @@ class HotCache:
         self._entries[key] = entry
         while len(self._entries) > self._limit:
             self._entries.pop(next(iter(self._entries)))
+
+
+def _admitted(entry: Entry) -> bool:
+    """Whether the limits of rates allow it; where they do not, the ordinary way says so in the format's own form."""
+    try:
+        if entry.meter is not None:
+            entry.meter()
+    except RegistryError:
+        return False
+    return True
