@@ -1,4 +1,4 @@
-"""The command line: `packyard serve | login | migrate | sweep | check | version`.
+"""The command line: `packyard serve | login | migrate | sweep | check | backup | restore | version`.
 
 Exit status 0: done; 1: it could not be done, or `check` found faults; 2: the command or a setting is wrong.
 Errors are one line on standard error.
@@ -70,6 +70,15 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--repair", action="store_true", help="take damaged files out of use, so that an upload heals them"
     )
+    backup = _command(commands, "backup", _backup, "copy everything to a directory, while servers run")
+    backup.add_argument(
+        "directory", type=Path, metavar="DIR", help="where to; an older backup there is brought up to date"
+    )
+    backup.add_argument("--without-keys", action="store_true", help="leave out the master key and the credentials file")
+    restore = _command(commands, "restore", _restore, "fill an empty server from a backup, on any engine")
+    restore.add_argument("directory", type=Path, metavar="DIR", help="a finished backup")
+    restore.add_argument("--force", action="store_true", help="replace everything that is there")
+    restore.add_argument("--dry-run", action="store_true", help="only read the backup and compare every digest")
     version = commands.add_parser("version", help="print the version", description="Print the version.")
     version.set_defaults(run=_version)
     from registry.login import command as login
@@ -156,6 +165,58 @@ def _check(options: argparse.Namespace) -> int:
         return 0 if report.sound else 1
 
     return asyncio.run(_told(work()))
+
+
+def _backup(options: argparse.Namespace) -> int:
+    config = _config(options)
+    from registry import moving
+
+    async def work() -> int:
+        saved = await moving.backup(config, options.directory, os.environ, secrets=not options.without_keys)
+        manifest = saved.manifest
+        rows = sum(table.rows for table in manifest.tables.values())
+        for name in manifest.lost:
+            print(f"lost: {name}")
+        print(
+            f"{rows} rows, {manifest.files} files ({manifest.bytes} bytes), of which {saved.fresh} were copied now; "
+            f"{len(manifest.lost)} files that the store has lost"
+        )
+        return 1 if manifest.lost else 0
+
+    return asyncio.run(_moved(work()))
+
+
+def _restore(options: argparse.Namespace) -> int:
+    config = _config(options)
+    from registry import moving
+
+    async def work() -> int:
+        if options.dry_run:
+            manifest = await moving.verify(options.directory)
+            print(f"The backup of {manifest.made} is whole: {manifest.files} files ({manifest.bytes} bytes)")
+            return 0
+        restored = await moving.restore(config, options.directory, os.environ, force=options.force)
+        loaded = restored.loaded
+        print(
+            f"{loaded.rows} rows, {loaded.files} files ({loaded.bytes} bytes), of which {loaded.fresh} were written "
+            f"now; {len(restored.manifest.lost)} files were lost before the backup of {restored.manifest.made}"
+        )
+        return 0
+
+    return asyncio.run(_moved(work()))
+
+
+async def _moved(work: Coroutine[Any, Any, int]) -> int:
+    from registry.identity.secrets import KeyFileError
+    from registry.moving import Refused
+    from storage.backup.engines import Unmovable
+    from storage.backup.manifest import Damaged
+    from storage.backup.save import InUse
+
+    try:
+        return await _told(work)
+    except (Refused, Unmovable, Damaged, InUse, KeyFileError) as err:
+        raise Failure(str(err)) from err
 
 
 async def _told(work: Coroutine[Any, Any, int]) -> int:
