@@ -58,7 +58,9 @@ async def get(req: Req, view: RepoView) -> Answer:
         try:
             return await _index(req, view, target.package, metadata.versions, path.algorithm, kind="")
         except ResourceNotFound:
-            pass
+            if target.group is None:
+                raise
+    assert target.group is not None
     return await _group(req, view, target.group, path.algorithm)
 
 

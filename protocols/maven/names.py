@@ -70,9 +70,11 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """A `maven-metadata.xml`.  With `snapshot` of that version, else of `package`, of the group `group`, or of both."""
+    """A `maven-metadata.xml`.  With `snapshot` of that version, else of `package`, of the group `group`, or of both.
 
-    group: str
+    An artifact id may have dots, folders of a group have none: then it is None."""
+
+    group: str | None
     package: PackageKey | None
     snapshot: str | None = None
 
@@ -135,8 +137,8 @@ def _metadata(folders: list[str]) -> Metadata:
         raise ValueError("There is no metadata of the whole repository")
     if len(folders) >= 3 and is_snapshot(folders[-1]):
         package = _package(folders[:-1])
-        return Metadata(str(package.namespace), package, canonical_version(folders[-1]))
-    group = _group(folders)
+        return Metadata(None, package, canonical_version(folders[-1]))
+    group = None if len(folders) > 1 and "." in folders[-1] else _group(folders)
     return Metadata(group, _package(folders) if len(folders) > 1 else None)
 
 

@@ -182,7 +182,7 @@ async def _metadata(req: Req, view: RepoView, target: Metadata, algorithm: str |
 
 async def _listed(view: RepoView, target: Metadata, document: Document) -> None:
     """Versions of an artifact become Published; plug-ins of a group get their prefixes."""
-    if document.plugins and (not document.artifact or target.package is None):
+    if document.plugins and not document.artifact and target.group is not None:
         await _prefixes(view, target.group, document)
         if not document.versions:
             return

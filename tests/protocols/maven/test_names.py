@@ -41,10 +41,10 @@ def test_a_file_is_of_the_version_that_its_path_and_name_tell(path: str, version
 
 
 def test_metadata_is_of_a_snapshot_an_artifact_or_a_group() -> None:
-    assert names.parse("com/acme/lib/1.0-SNAPSHOT/maven-metadata.xml").target == Metadata(
-        "com.acme", LIB, "1.0-SNAPSHOT"
-    )
+    assert names.parse("com/acme/lib/1.0-SNAPSHOT/maven-metadata.xml").target == Metadata(None, LIB, "1.0-SNAPSHOT")
     assert names.parse("com/acme/lib/maven-metadata.xml.sha1").target == Metadata("com.acme.lib", LIB)
+    dotted = PackageKey("maven", "com.acme", "lib_2.12")
+    assert names.parse("com/acme/lib_2.12/maven-metadata.xml").target == Metadata(None, dotted)
     assert names.parse("acme/maven-metadata.xml").target == Metadata("acme", None)
 
 
