@@ -9,26 +9,27 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench import rows
+from tests.bench import nuget, rows
 from tests.bench.table import Table
 
+SECTIONS = {**rows.SECTIONS, "nuget": nuget.nuget}
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.bench", description=__doc__)
-    parser.add_argument("--only", default="", help=f"some of {','.join(rows.SECTIONS)}")
+    parser.add_argument("--only", default="", help=f"some of {','.join(SECTIONS)}")
     parser.add_argument("--seconds", type=int, default=3, help="length of each measurement")
     parser.add_argument("--no-write", action="store_true", help="print only")
     options = parser.parse_args()
-    wanted = [name for name in options.only.split(",") if name] or list(rows.SECTIONS)
+    wanted = [name for name in options.only.split(",") if name] or list(SECTIONS)
 
     began = time.monotonic()
     tables: list[Table] = []
     for name in wanted:
         with tempfile.TemporaryDirectory(prefix="packyard-bench-") as scratch:
             Path(scratch).chmod(0o755)
-            for table in rows.SECTIONS[name](Path(scratch), options.seconds):
+            for table in SECTIONS[name](Path(scratch), options.seconds):
                 print(table.markdown(), flush=True)
                 tables.append(table)
     took = time.monotonic() - began
