@@ -27,14 +27,21 @@ class Cloud:
         self.admin = (server.access_key, server.secret_key)
         self.other = OTHER_KEYS
         self.account = server.account
+        self._session = boto3.session.Session()
         self._clients: dict[Any, Any] = {}
 
     def client(self, service: str, keys: tuple[str, ...] | None = None) -> Any:
         keys = keys or self.admin
         if (service, keys) not in self._clients:
-            session = boto3.session.Session(*keys[:2], *(keys[2:] or (None,)), region_name=REGION)
-            config = Config(retries={"max_attempts": 0}, ignore_configured_endpoint_urls=True)
-            self._clients[service, keys] = session.client(service, endpoint_url=self.server.url, config=config)
+            self._clients[service, keys] = self._session.client(
+                service,
+                region_name=REGION,
+                endpoint_url=self.server.url,
+                aws_access_key_id=keys[0],
+                aws_secret_access_key=keys[1],
+                aws_session_token=keys[2] if len(keys) > 2 else None,
+                config=Config(retries={"max_attempts": 0}, ignore_configured_endpoint_urls=True),
+            )
         return self._clients[service, keys]
 
     @property
