@@ -45,7 +45,7 @@ class Gem:
                 "--- !ruby/object:Gem::Specification",
                 f"name: {self.name}",
                 "version: !ruby/object:Gem::Version",
-                f"  version: {self.version}",
+                f"  version: '{self.version}'",
                 f"platform: {self.platform}",
                 "authors:\n- A. Author",
                 "autorequire:",
