@@ -45,9 +45,9 @@ def parse(text: str) -> Range:
         raise ValueError(f"{text[:80]!r} is not a version range")
     low = parse_version(left) if left.strip() else None
     if not comma:
-        if low is None or not (low_in and high_in):
+        if low is None:
             raise ValueError(f"{text[:80]!r} is not a version range")
-        return Range(low, low, True, True)
+        return Range(low, low, low_in, high_in)
     high = parse_version(right) if right.strip() else None
     return Range(low, high, low_in and low is not None, high_in and high is not None)
 

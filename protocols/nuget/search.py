@@ -29,7 +29,7 @@ _TOGETHER = 8
 _READ = 500
 """Own packages whose texts are looked at."""
 _LONGEST = 512
-_ALL = 100
+_ALL = 40
 """Candidates up to which every one is looked at, so that the number of hits is exact."""
 
 

@@ -29,6 +29,7 @@ _IGNORED = frozenset(
         b"connection", b"keep-alive", b"cache-control", b"pragma", b"if-none-match", b"accept-language", b"referer",
         b"npm-session", b"npm-command", b"npm-scope", b"npm-in-ci", b"npm-auth-type", b"pacote-version",
         b"pacote-req-type", b"pacote-pkg-id", b"pacote-integrity", b"x-request-id", b"traceparent", b"tracestate",
+        b"x-nuget-session-id", b"x-nuget-client-version",
         b"x-amzn-trace-id",
     }
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -43,6 +44,47 @@ def test_a_version_is_normalized_as_the_client_does(given: str, normal: str) -> 
 def test_what_is_no_version_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         names.canonical_version(text)
+
+
+def _table(kind: str) -> list[list[str]]:
+    lines = (Path(__file__).parent / "versions.tsv").read_text().splitlines()
+    return [line.split("\t")[1:] for line in lines if line.startswith(f"{kind}\t")]
+
+
+def test_versions_are_read_as_the_clients_own_library_reads_them() -> None:
+    def read(text: str) -> list[str]:
+        try:
+            version = names.parse_version(text)
+        except ValueError:
+            return ["ERR"]
+        return [version.normal, str(version.semver2)]
+
+    table = _table("v")
+    assert len(table) > 100
+    assert [(text, told) for text, *told in table if read(text) != told] == []
+
+
+def test_versions_are_compared_as_the_clients_own_library_compares_them() -> None:
+    table = _table("c")
+    keys = [
+        (names.sort(names.canonical_version(one)), names.sort(names.canonical_version(other)))
+        for one, other, _ in table
+    ]
+
+    assert len(table) > 100
+    assert [(a > b) - (a < b) for a, b in keys] == [int(told) for _, _, told in table]
+
+
+def test_ranges_are_read_as_the_clients_own_library_reads_them() -> None:
+    def read(text: str) -> str:
+        try:
+            return ranges.parse(text).normal
+        except ValueError:
+            return "ERR"
+
+    table = _table("r")
+    assert len(table) > 50
+    assert [(text, told) for text, told in table if read(text) != told] == []
 
 
 def test_versions_are_ordered_as_the_client_orders_them() -> None:
@@ -129,7 +171,7 @@ def test_there_are_no_namespaces() -> None:
         (" ( 1.0 , ) ", "(1.0.0, )"),
         ("1.0.0-rc.1", "[1.0.0-rc.1, )"),
         ("what?", "what?"),
-        ("(1.0)", "(1.0)"),
+        ("(1.0)", "(1.0.0, 1.0.0)"),
         ("[1,2,3]", "[1,2,3]"),
         ("[", "["),
     ],
