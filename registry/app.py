@@ -32,7 +32,7 @@ from registry.core.groups.administration import keep_keys
 from registry.core.ports import Tx
 from registry.core.rates import Rates
 from registry.core.services import Services
-from registry.drivers import Blobs, Metadata, blobs_of, store_of
+from registry.drivers import BLOBS, Blobs, Metadata, blobs_of, store_of
 from registry.identity.bootstrap import Made, Seed, bootstrap
 from registry.identity.oidc import Issuers
 from registry.identity.secrets import Secrets, master_key
@@ -49,7 +49,7 @@ from registry.web.dataplane import DataPlane
 from registry.web.front import Front, Rooms
 from registry.web.log import Lines
 from registry.web.metrics import Metrics
-from registry.web.openfiles import OpenFiles
+from registry.web.openfiles import Handover, OpenFiles
 from registry.web.reaper import Limits
 from registry.web.rendered import Indexes
 from storage.sweep import sweep
@@ -143,7 +143,7 @@ class Application:
             blobs = blobs_of(config)
             await blobs.open()
             stack.push_async_callback(blobs.close)
-            files = OpenFiles()
+            files = OpenFiles(_handover(config))
             stack.callback(files.close)
             resolver = UpstreamResolver(
                 connections=self._connections,
@@ -227,6 +227,11 @@ class Application:
             metrics=Metrics(),
             trail=None if trail is None else AuditTrail(self.config.aws.region, trail.add),
         )
+
+
+def _handover(config: Config) -> Handover | None:
+    location = config.server.accel_redirect
+    return Handover(config.data / BLOBS, location) if location else None
 
 
 def build(config: Config, environ: Mapping[str, str] | None = None) -> Application:

@@ -42,6 +42,7 @@ class ServerConfig:
     idle_timeout: int = 65
     drain_timeout: int = 30
     index_cache_bytes: int = 128 * 1024**2
+    accel_redirect: str = ""
     anonymous_read: bool = False
     """Who shows no token may read what a repository policy opens to `Principal: "*"`."""
 
@@ -371,6 +372,10 @@ def _check(config: Config) -> None:
         raise ConfigError("server.tls_certificate and server.tls_key must be set together")
     if server.base_url and urlsplit(server.base_url).scheme not in ("http", "https"):
         raise ConfigError(f"server.base_url must be an http or https address, not {server.base_url!r}")
+    if server.accel_redirect and not re.fullmatch(r"/[!-~]*/", server.accel_redirect):
+        raise ConfigError(f"server.accel_redirect must begin and end with a slash, not {server.accel_redirect!r}")
+    if server.accel_redirect and config.storage.blobs:
+        raise ConfigError("server.accel_redirect is for files on disk; a bucket has storage.s3_redirect_seconds")
     _database(config.storage)
     _bucket(config.storage)
 

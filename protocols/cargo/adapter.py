@@ -28,6 +28,7 @@ INFO = FormatInfo(
     connections=("public:crates-io",),
     refresh=refresh,
     rivals=names.rivals,
+    redirects=True,
 )
 
 _STATUS = {errors.ServiceQuotaExceeded: 403}

@@ -28,6 +28,7 @@ INFO = FormatInfo(
     namespace_required=True,
     upstreams=False,
     asset_name=names.check_asset_name,
+    redirects=True,
 )
 _SUMS = "SHA256SUMS"
 _VISIBLE = frozenset({Status.PUBLISHED, Status.UNLISTED})

@@ -37,6 +37,7 @@ INFO = FormatInfo(
         "public:maven-commonsware",
     ),
     tags_unlisted=True,
+    redirects=True,
 )
 _XML = "application/xml"
 _Make = Callable[[Listing], bytes | None]

@@ -24,6 +24,7 @@ INFO = FormatInfo(
     merges_files=True,
     connections=("public:ruby-gems-org",),
     asset_name=names.asset_name,
+    redirects=True,
 )
 
 

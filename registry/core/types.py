@@ -477,6 +477,8 @@ class FormatInfo:
     """Tags may name versions that are Unlisted."""
     aliases: tuple[str, ...] = ()
     rivals: Callable[[str], tuple[str, ...]] | None = None
+    redirects: bool = False
+    """Its clients follow a download to another host, and send no credentials there."""
 
 
 @dataclass(frozen=True, slots=True)
