@@ -10,7 +10,9 @@ One request a connection goes through it, so that each is met by what `fault` sa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -141,6 +143,29 @@ class Faulty:
             await _flushed(writer)
         finally:
             ours.transport.abort()
+
+
+@contextmanager
+def beside(target: str) -> Iterator[Faulty]:
+    """The same for tests that do not run in a loop: in a thread of its own."""
+    ready, loop = threading.Event(), asyncio.new_event_loop()
+    ended = asyncio.Event()
+    proxy = Faulty(target)
+
+    async def run() -> None:
+        async with proxy:
+            ready.set()
+            await ended.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(run(),), daemon=True)
+    thread.start()
+    ready.wait(10)
+    try:
+        yield proxy
+    finally:
+        loop.call_soon_threadsafe(ended.set)
+        thread.join(10)
+        loop.close()
 
 
 async def _flushed(writer: asyncio.StreamWriter) -> None:

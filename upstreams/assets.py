@@ -195,7 +195,8 @@ class Assets:
         return self._stored(wanted, asset, f"upstream:{source.key.name}")
 
     def _stored(self, wanted: Wanted, asset: Asset, source: str) -> Stored:
-        return Stored.of(asset, self._services.blobs(wanted.repo.domain_id), source)
+        blobs = self._services.blobs(wanted.repo.domain_id)
+        return Stored.of(asset, blobs, source, redirects=wanted.info.redirects)
 
     # --- from outside -------------------------------------------------------------------------
 

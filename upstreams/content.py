@@ -21,9 +21,10 @@ class Stored:
     path: Path | None
     blobs: BlobStore
     key: str
+    redirects: bool = False
 
     @classmethod
-    def of(cls, asset: Asset, blobs: BlobStore, source: str) -> Stored:
+    def of(cls, asset: Asset, blobs: BlobStore, source: str, *, redirects: bool = False) -> Stored:
         blob = asset.blob
         digests = {
             "md5": blob.digests.md5,
@@ -31,10 +32,21 @@ class Stored:
             "sha256": blob.digests.sha256,
             "sha512": blob.digests.sha512,
         }
-        return cls(blob.size, digests, asset.uploaded, source, blobs.path(blob.key), blobs, blob.key)
+        return cls(blob.size, digests, asset.uploaded, source, blobs.path(blob.key), blobs, blob.key, redirects)
+
+    @property
+    def identity(self) -> str:
+        """A key is made once, so this names the same bytes for ever."""
+        return self.key
 
     def read(self, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         return self.blobs.read(self.key, start, end)
+
+    async def link(self, *, media_type: str, disposition: str) -> str | None:
+        """An address in the store itself, where the format's clients may be sent there and the settings want it."""
+        if not self.redirects:
+            return None
+        return await self.blobs.link(self.key, media_type=media_type, disposition=disposition)
 
 
 @dataclass(slots=True)

@@ -30,6 +30,7 @@ class Addresses:
         peer = scope.get("client")
         if peer is None or not self._trusts(peer[0]):
             return
+        scope["packyard.proxied"] = True
         told = {name: value.decode("latin-1") for name, value in headers if name.startswith(b"x-forwarded-")}
         scheme = told.get(b"x-forwarded-proto", "").split(",")[-1].strip().lower()
         if scheme in ("http", "https"):

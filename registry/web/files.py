@@ -1,4 +1,4 @@
-"""File answers: what lies in a local file, and what is still arriving.
+"""File answers: what lies in a local file, in an object store, and what is still arriving.
 
 Never Starlette's FileResponse: a thread hop per chunk costs most of the rate.  What the page cache holds is read
 in the loop without waiting (`preadv` with RWF_NOWAIT), the rest in a thread.
@@ -6,8 +6,10 @@ in the loop without waiting (`preadv` with RWF_NOWAIT), the rest in a thread.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
@@ -23,6 +25,18 @@ from registry.web.wire import Raw, head, start_answer
 CHUNK = 65_536
 LARGE_CHUNK = 262_144
 LARGE = 8 * 1024**2
+
+
+@runtime_checkable
+class Kept(Protocol):
+    """What a Content may be besides: a stored file, whose bytes are for ever the same."""
+
+    @property
+    def identity(self) -> str:
+        """Names these bytes, and never others."""
+
+    async def link(self, *, media_type: str, disposition: str) -> str | None:
+        """Where the client may fetch it instead, if it may."""
 
 
 class FileAnswer:
@@ -96,7 +110,10 @@ class FileAnswer:
             await start_answer(send, 200, fixed)
             await send({"type": "http.response.body"})
         elif file.size <= SMALL:
-            await self._small(scope, file, fixed, send)
+            await self._small(scope, self.content.path, lambda: _whole_file(file), fixed, send)
+        elif (there := self._handed_over(scope)) is not None:
+            await start_answer(send, 200, [(b"x-accel-redirect", there), *self._whole(None)])
+            await send({"type": "http.response.body"})
         else:
             exchange.of(scope).hold = Hold(
                 head=b"", body=b"", owner=self, etag=(self.etag or "").encode("latin-1"), not_modified=b"", again=self
@@ -104,17 +121,23 @@ class FileAnswer:
             await start_answer(send, 200, fixed)
             await _pump(scope, file, 0, file.size, send, last=True)
 
-    async def _small(self, scope: Scope, file: OpenFile, fixed: Raw, send: Send) -> None:
+    def _handed_over(self, scope: Scope) -> bytes | None:
+        """The file's place at the proxy that the request came through, if that is to send it."""
+        handover = exchange.of(scope).files.handover
+        if handover is None or self.content.path is None or not scope.get("packyard.proxied"):
+            return None
+        place = handover.of(self.content.path)
+        return None if place is None else place.encode()
+
+    async def _small(
+        self, scope: Scope, name: Hashable, load: Callable[[], Awaitable[bytes]], fixed: Raw, send: Send
+    ) -> None:
         """In one piece, and offered to the hot cache."""
         trip = exchange.of(scope)
-        path = self.content.path
-        kept = trip.files.small.get(path)
+        kept = trip.files.small.get(name)
         if kept is None:
-            whole = bytearray()
-            while len(whole) < file.size:
-                whole += await file.read(len(whole), file.size - len(whole))
-            kept = SmallFile(bytes(whole))
-            trip.files.small.put(path, kept)
+            kept = SmallFile(await load())
+            trip.files.small.put(name, kept)
         kept.used = True
         trip.hold = Hold(
             head=head(200, fixed),
@@ -183,12 +206,49 @@ class FileAnswer:
             await start_answer(send, status, fixed)
             await send({"type": "http.response.body"})
             return
+        if isinstance(self.content, Kept) and await self._from_store(scope, self.content, status, fixed, send):
+            return
         await _relay(self.content.read(start, end), None if end is None else end - start, status, fixed, send)
+
+    async def _from_store(self, scope: Scope, stored: Kept, status: int, fixed: Raw, send: Send) -> bool:
+        """Elsewhere, or from memory, where that may be."""
+        size = self.content.size
+        disposition = next(
+            (value.decode("latin-1") for name, value in self._fixed if name == b"content-disposition"), ""
+        )
+        there = await stored.link(media_type=self.media_type, disposition=disposition)
+        if there is not None:
+            await start_answer(
+                send,
+                302,
+                [(b"location", there.encode()), (b"cache-control", b"no-store"), (b"content-length", b"0")],
+            )
+            await send({"type": "http.response.body"})
+            return True
+        if status == 200 and size is not None and size <= SMALL:
+            await self._small(scope, stored.identity, lambda: self._fetched(size), fixed, send)
+            return True
+        return False
+
+    async def _fetched(self, size: int) -> bytes:
+        """All of a small stored file, which is kept, so it is compared with its digest."""
+        body = b"".join([chunk async for chunk in self.content.read(0, size)])
+        wanted = self.content.digests.get("sha256")
+        if len(body) != size or (wanted is not None and hashlib.sha256(body).hexdigest() != wanted):
+            raise Unavailable("A stored file is not what it should be")
+        return body
 
     async def _unsatisfied(self, size: int, send: Send) -> None:
         fixed = [(b"content-range", b"bytes */%d" % size), (b"content-length", b"0"), *self._fixed]
         await start_answer(send, 416, fixed)
         await send({"type": "http.response.body"})
+
+
+async def _whole_file(file: OpenFile) -> bytes:
+    whole = bytearray()
+    while len(whole) < file.size:
+        whole += await file.read(len(whole), file.size - len(whole))
+    return bytes(whole)
 
 
 async def _relay(chunks: AsyncIterator[bytes], length: int | None, status: int, fixed: Raw, send: Send) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import OrderedDict
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from registry.core.errors import Unavailable
 from registry.web.cache import ByteCache
@@ -100,10 +102,26 @@ class SmallFile:
         self.used = True
 
 
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """A proxy in front that sends files itself: what lies below `root` is at `location` there (X-Accel-Redirect)."""
+
+    root: Path
+    location: str
+
+    def of(self, path: Path) -> str | None:
+        """Where the proxy finds that file."""
+        try:
+            return self.location + quote(path.relative_to(self.root).as_posix())
+        except ValueError:
+            return None
+
+
 class OpenFiles:
     """The files that this process has open."""
 
-    def __init__(self) -> None:
+    def __init__(self, handover: Handover | None = None) -> None:
+        self.handover = handover
         self._files: OrderedDict[Path, OpenFile] = OrderedDict()
         self.small: ByteCache[SmallFile] = ByteCache(SMALL_BYTES)
 
