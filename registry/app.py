@@ -219,7 +219,7 @@ class Application:
         return Front(
             rooms,
             epoch=services.store.epoch,
-            moment=None if self._embedded else services.store.moment,
+            moments=None if self._embedded else services.store,
             addresses=self._addresses,
             indexes=Indexes(self.config.server.index_cache_bytes),
             files=files,

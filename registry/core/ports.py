@@ -447,9 +447,13 @@ class Store(Protocol):
     def epoch(self) -> int | None:
         """A number that differs whenever any process committed something since; None when unknowable."""
 
-    async def moment(self) -> int | None:
+    async def moment(self, known: int | None = None) -> int | None:
         """The epoch, asked for after this call; for an engine that cannot tell at once, requests that arrive together
-        share one question, and `epoch` gives its answer to the request from then on."""
+        share one question, and `epoch` gives its answer to the request from then on.  `known`: it has been asked for
+        this request already."""
+
+    def soon(self, call: Callable[[int | None], None]) -> None:
+        """Call with the same number as soon as it is known, without a task."""
 
 
 # --- events ----------------------------------------------------------------------------------

@@ -55,6 +55,13 @@ class Rooms:
     iam: ASGIApp | None = None
 
 
+class Moments(Protocol):
+    """How the epoch is asked for where that takes a moment (see registry.core.ports.Store)."""
+
+    async def moment(self, known: int | None = None) -> int | None: ...
+    def soon(self, call: Callable[[int | None], None]) -> None: ...
+
+
 class Front:
     """The ASGI application."""
 
@@ -63,7 +70,7 @@ class Front:
         rooms: Rooms,
         *,
         epoch: Callable[[], int | None],
-        moment: Callable[[], Awaitable[int | None]] | None = None,
+        moments: Moments | None = None,
         addresses: Addresses,
         indexes: Indexes,
         files: OpenFiles,
@@ -79,8 +86,9 @@ class Front:
         self.metrics = metrics
         self._trail = trail
         self.epoch = epoch
-        self.moment = moment
-        self.hot = HotCache(epoch)
+        self._moments = moments
+        self.soon = moments.soon if moments is not None else None
+        self.hot = HotCache(epoch, shared=moments is not None)
         self.next_id = _ids()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,7 +96,7 @@ class Front:
             id=self.next_id(),
             method=scope["method"],
             started=time.perf_counter(),
-            epoch=None if self.moment is not None else self.epoch(),
+            epoch=None if self._moments is not None else self.epoch(),
             indexes=self._indexes,
             files=self._files,
             hot_key=scope.get("packyard.hot"),
@@ -119,8 +127,8 @@ class Front:
 
     async def _route(self, scope: Scope, receive: Receive, send: _Watched, trip: Exchange) -> None:
         self._addresses.settle(scope)
-        if self.moment is not None and scope["method"] == "GET":
-            trip.epoch = await self.moment()
+        if self._moments is not None and not scope["path"].startswith("/v1/"):
+            trip.epoch = await self._moments.moment(scope.get("packyard.moment"))
         if trip.hot_key is not None:
             entry = await self.hot.renewed(trip.hot_key)
             if entry is not None:

@@ -15,7 +15,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sized
+from collections.abc import Hashable, Sized
+from functools import partial
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -215,7 +216,7 @@ class Http1(HttpToolsProtocol):
         version = parser.get_http_version()
         keep_alive = version != "1.0" and parser.should_keep_alive()
         idle = self.cycle is None or self.cycle.response_complete
-        key = None
+        key, tags = None, None
         if method == b"GET":
             found = key_of(self.url, self._peer, self.headers)
             if found is not None:
@@ -224,6 +225,8 @@ class Http1(HttpToolsProtocol):
                 if entry is not None and keep_alive and idle and not self.flow.write_paused:
                     self._answer(entry, tags)
                     return
+        # Whether it holds can be known in a moment: who arrives meanwhile shares the question.
+        asks = key is not None and keep_alive and idle and self.front.soon is not None and self.front.hot.has(key)
         self.phase = Phase.BUSY
         self.discarded = self.body_bytes = 0
         self.seen = (self.loop.time(), 0)
@@ -236,7 +239,11 @@ class Http1(HttpToolsProtocol):
             self._skip = True
             return
         scope["packyard.hot"] = key
-        self._begin(scope, keep_alive, idle)
+        if asks:
+            cycle = self.active = self._cycle(scope, keep_alive)
+            self.front.soon(partial(self._asked, cycle, key, tags, self.url))
+        else:
+            self._begin(scope, keep_alive, idle)
 
     def _too_large(self) -> bool:
         """Refuse a head that came in one piece and is larger than it may be."""
@@ -279,6 +286,20 @@ class Http1(HttpToolsProtocol):
         """Start the application, or queue the request behind the one under way."""
         limit = self.limit_concurrency
         crowded = limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit)
+        cycle = self._cycle(scope, keep_alive)
+        app: Any = service_unavailable if crowded else self.app
+        if idle:
+            self.active = cycle
+            self._start_asgi_task(self.cycle, app)
+        elif len(self.pipeline) >= MOST_WAITING:
+            self._skip = True
+            self.transport.abort()
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, app))
+
+    def _cycle(self, scope: dict[str, Any], keep_alive: bool) -> Cycle:
+        """The exchange of the request whose head has just come."""
         cycle = Cycle(
             scope=scope,
             transport=self.transport,
@@ -297,16 +318,7 @@ class Http1(HttpToolsProtocol):
         if self.scheme == "http":
             scope["packyard.sendfile"] = cycle.send_file
         self.cycle = cast(RequestResponseCycle, cycle)
-        app: Any = service_unavailable if crowded else self.app
-        if idle:
-            self.active = cycle
-            self._start_asgi_task(self.cycle, app)
-        elif len(self.pipeline) >= MOST_WAITING:
-            self._skip = True
-            self.transport.abort()
-        else:
-            self.flow.pause_reading()
-            self.pipeline.appendleft((self.cycle, app))
+        return cycle
 
     def _stalling(self, waits: bool) -> None:
         self.stalled = self.loop.time() if waits else None
@@ -363,7 +375,27 @@ class Http1(HttpToolsProtocol):
     # --- the hot cache -----------------------------------------------------------------------
 
     def _answer(self, entry: Entry, tags: bytes | None) -> None:
-        """Write an answer that is known to hold."""
+        """Write an answer that is known to hold, to a request that starts nothing."""
+        self._write(entry, tags, self.url)
+        self._skip = True
+        self.phase = Phase.IDLE
+        self.since = self.loop.time()
+        self.server_state.total_requests += 1
+
+    def _asked(self, cycle: Cycle, key: Hashable, tags: bytes | None, url: bytes, moment: int | None) -> None:
+        """The moment is known: write the answer if it holds, else let the application look."""
+        if cycle.disconnected or self.transport.is_closing():
+            return
+        entry = self.front.hot.at(key, moment)
+        if entry is None or not cycle.keep_alive or self.flow.write_paused:
+            cast(Any, cycle).scope["packyard.moment"] = moment
+            self._start_asgi_task(cast(RequestResponseCycle, cycle), self.app)
+            return
+        self._write(entry, tags, url)
+        cycle.response_started = cycle.response_complete = True
+        self.on_response_complete()
+
+    def _write(self, entry: Entry, tags: bytes | None, url: bytes) -> None:
         started = time.perf_counter()
         hold = entry.hold
         front = self.front
@@ -377,11 +409,7 @@ class Http1(HttpToolsProtocol):
             self.transport.write(b"".join((lines, ending, body)))
         else:
             self.transport.writelines((lines + ending, body))
-        self._skip = True
-        self.phase = Phase.IDLE
-        self.since = self.loop.time()
-        self.server_state.total_requests += 1
-        path = self.url.partition(b"?")[0].decode("latin-1")
+        path = url.partition(b"?")[0].decode("latin-1")
         front.answered(entry, name, masked(path), status, len(body), time.perf_counter() - started)
 
 

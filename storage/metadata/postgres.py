@@ -105,14 +105,22 @@ class PostgresStore:
             moment.number = None  # a request sees its own changes
         return result
 
-    async def moment(self) -> int | None:
-        number = None if self._moments is None else await self._moments.now()
+    async def moment(self, known: int | None = None) -> int | None:
+        number = known
+        if number is None and self._moments is not None:
+            number = await self._moments.now()
         _moment.set(_Moment(number))
         return number
 
     def epoch(self) -> int | None:
         moment = _moment.get()
         return None if moment is None or time.monotonic() > moment.until else moment.number
+
+    def soon(self, call: Callable[[int | None], None]) -> None:
+        if self._moments is None:
+            call(None)
+        else:
+            self._moments.soon(call)
 
     def _opened(self) -> Pool:
         if self._pool is None:

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from registry.core.errors import RegistryError
-from storage.metadata.postgres_errors import FAILURES
+from storage.metadata.postgres_errors import FAILURES, log
 from storage.metadata.postgres_link import Link
 
 ANSWER_SECONDS = 5.0
@@ -31,7 +31,7 @@ class Moments:
         self._connect = connect
         self._link: Link | None = None
         self._statement: Any = None
-        self._waiting: asyncio.Future[int | None] | None = None
+        self._waiting: list[Callable[[int | None], object]] = []
         self._asking: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
         self._seen = ""
@@ -41,11 +41,23 @@ class Moments:
 
     async def now(self) -> int | None:
         """The number of a state that was asked for after this call began; None when there is no answer."""
-        if self._waiting is None:
-            self._waiting = asyncio.get_running_loop().create_future()
-            if self._asking is None:
-                self._asking = asyncio.create_task(self._ask_on(), name="postgres-moments")
-        return await asyncio.shield(self._waiting)
+        future: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+
+        def tell(number: int | None) -> None:
+            if not future.done():
+                future.set_result(number)
+
+        self.soon(tell)
+        return await future
+
+    def soon(self, call: Callable[[int | None], object]) -> None:
+        """Call with that number.  Whoever comes while a question is under way waits for the next one."""
+        if self._closed:
+            call(None)
+            return
+        self._waiting.append(call)
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask_on(), name="postgres-moments")
 
     @property
     def witness(self) -> Link | None:
@@ -76,20 +88,19 @@ class Moments:
             self._link.drop()
 
     async def _ask_on(self) -> None:
-        """Ask as long as somebody waits; who comes while a question is under way waits for the next one."""
-        waiting: asyncio.Future[int | None] | None = None
+        """Ask as long as somebody waits."""
+        waiting: list[Callable[[int | None], object]] = []
         try:
-            while self._waiting is not None:
-                waiting, self._waiting = self._waiting, None
+            while self._waiting:
+                waiting, self._waiting = self._waiting, []
                 number = await self._ask()
-                if not waiting.done():
-                    waiting.set_result(number)
+                while waiting:
+                    _tell(waiting.pop(), number)
         finally:
             self._asking = None
-            for left in (waiting, self._waiting):
-                if left is not None and not left.done():
-                    left.set_result(None)
-            self._waiting = None
+            for call in (*waiting, *self._waiting):
+                _tell(call, None)
+            self._waiting = []
 
     async def _ask(self) -> int | None:
         self.asked += 1
@@ -112,3 +123,10 @@ class Moments:
         link = await self._connect()
         self._link, self._seen = link, ""
         self._statement = await link.raw.prepare(_SNAPSHOT)
+
+
+def _tell(call: Callable[[int | None], object], number: int | None) -> None:
+    try:
+        call(number)
+    except Exception:
+        log.exception("Unexpected failure of one who asked for the moment")

@@ -127,8 +127,11 @@ class SQLiteStore:
             return None
         return version
 
-    async def moment(self) -> int | None:
+    async def moment(self, known: int | None = None) -> int | None:
         return self.epoch()
+
+    def soon(self, call: Callable[[int | None], None]) -> None:
+        call(self.epoch())
 
     def _connect(self, *, cache_kib: int, read_only: bool) -> Connection:
         """Others that start now switch the file to WAL too, and SQLite does not wait for that by itself."""

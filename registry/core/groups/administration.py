@@ -6,6 +6,7 @@ caller authorizes and acts in one unit of work; nothing here authorizes.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -300,11 +301,12 @@ async def associated_group(
 
 async def keep_keys(store: Store) -> None:
     """Make the keys of all groups anew where other tables of Unicode made them."""
+    current = await asyncio.to_thread(folding.version)  # it looks for the library's version in files
 
     async def work(tx: Tx) -> None:
-        if await tx.groups.keyed() == folding.version():
+        if await tx.groups.keyed() == current:
             return
-        await tx.groups.keyed(folding.version())
+        await tx.groups.keyed(current)
         after = None
         while domains := await tx.domains.page(None, after, 100):
             for domain in domains:
@@ -312,7 +314,7 @@ async def keep_keys(store: Store) -> None:
             after = f"{domains[-1].key.name}/{domains[-1].key.owner}"
 
     async def stale(tx: Tx) -> bool:
-        return await tx.groups.keyed() != folding.version()
+        return await tx.groups.keyed() != current
 
     if await store.read(stale):
         await store.write(work)
