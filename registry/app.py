@@ -92,6 +92,8 @@ class Application:
             body_timeout=server.body_timeout,
             write_timeout=server.write_timeout,
             idle_timeout=server.idle_timeout,
+            # NuGet and Ivy send the whole of a file before they learn that they need credentials, then send it again.
+            discard_bytes=config.quotas.asset_bytes + Limits().discard_bytes,
         )
         try:
             self._addresses = Addresses(server.base_url, server.trusted_proxies)
