@@ -1,4 +1,4 @@
-"""The command line: `packyard serve | login | migrate | sweep | check | backup | restore | version`.
+"""The command line: `packyard COMMAND`, of which `packyard --help` has the list.
 
 Exit status 0: done; 1: it could not be done, or `check` found faults; 2: the command or a setting is wrong.
 Errors are one line on standard error.
@@ -81,9 +81,13 @@ def _parser() -> argparse.ArgumentParser:
     restore.add_argument("--dry-run", action="store_true", help="only read the backup and compare every digest")
     version = commands.add_parser("version", help="print the version", description="Print the version.")
     version.set_defaults(run=_version)
+    from registry.administration import command as administration
+    from registry.apply import command as apply
     from registry.login import command as login
 
+    apply.add(commands)
     login.add(commands)
+    administration.add(commands, _config)
     return parser
 
 
