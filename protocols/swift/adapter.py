@@ -23,6 +23,17 @@ INFO = FormatInfo(
 )
 
 
+_ROUTES = (
+    Route(("GET",), "identifiers", reading.identifiers),
+    Route(("GET",), "availability", reading.availability),
+    Route(("POST",), "login", reading.login),
+    Route(("GET",), "{scope}/{name}", reading.releases),
+    Route(("GET",), "{scope}/{name}/{version}", reading.release),
+    Route(("PUT",), "{scope}/{name}/{version}", publish.publish),
+    Route(("GET",), "{scope}/{name}/{version}/Package.swift", reading.manifest),
+)
+
+
 class SwiftAdapter:
     """Implements registry.web.adapter.Adapter."""
 
@@ -30,14 +41,8 @@ class SwiftAdapter:
     fetcher: Fetcher | None = None
     """There is no public registry of this protocol; upstream repositories work."""
     routes: Sequence[Route] = (
-        Route(("GET",), "identifiers", reading.identifiers),
-        Route(("GET",), "availability", reading.availability),
-        Route(("POST",), "login", reading.login),
-        Route(("GET",), "{scope}/{name}", reading.releases),
-        Route(("GET",), "{scope}/{name}/{version}", reading.release),
-        Route(("PUT",), "{scope}/{name}/{version}", publish.publish),
-        Route(("GET",), "{scope}/{name}/{version}/Package.swift", reading.manifest),
-        Route(("OPTIONS",), "{path...}", reading.options),
+        *_ROUTES,
+        *(Route(("OPTIONS",), template, reading.options) for template in dict.fromkeys(r.template for r in _ROUTES)),
     )
 
     def fold(self, segments: list[str]) -> list[str]:

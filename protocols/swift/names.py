@@ -6,6 +6,7 @@ Scope and name are lower-cased, as the guide's chapter on Swift says; a version 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from registry.core import semver
 from registry.core.types import PackageKey
@@ -52,10 +53,25 @@ def alternate(file: str) -> str | None:
     return None if found is None else found[1]
 
 
-def manifest(tools: str | None) -> str:
-    """The manifest's file for a tools version.  Raises ValueError."""
+def manifest(files: Collection[str], tools: str | None) -> str | None:
+    """Which of these manifests is meant by `swift-version`; None when there is none for it.
+
+    The client asks for 6.0.0 when it has seen `Package@swift-6.0.swift`, so that zeros at the end do not count, except
+    between files that differ in nothing else.  Raises ValueError.
+    """
     if tools is None:
         return MANIFEST
     if not _TOOLS.match(tools):
         raise ValueError(f"{tools[:40]!r} is not a Swift tools version")
-    return f"Package@swift-{tools}.swift"
+    exact = f"Package@swift-{tools}.swift"
+    if exact in files:
+        return exact
+    equal = [file for file in files if _numbers(alternate(file)) == _numbers(tools)]
+    return max(equal, default=None)
+
+
+def _numbers(tools: str | None) -> tuple[int, ...] | None:
+    if tools is None:
+        return None
+    numbers = [int(part) for part in tools.split(".")]
+    return tuple(numbers + [0] * (3 - len(numbers)))

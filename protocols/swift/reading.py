@@ -156,10 +156,10 @@ async def manifest(req: Req, view: RepoView) -> Answer:
     tools = req.query.get("swift-version")
     here = f"{found.root}/{quote(version, safe='+')}/{names.MANIFEST}"
     try:
-        file = names.manifest(tools)
+        file = names.manifest(kept.release.manifests, tools)
     except ValueError as err:
         raise Validation(str(err)) from None
-    if file not in kept.release.manifests:
+    if file is None:
         return RedirectResponse(here, 303, headers=VERSION)
     content = await view.open(VersionKey(found.package, version), file)
     links: Mapping[str, str] = records.alternates(here, kept.release) if tools is None else {}
