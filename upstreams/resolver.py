@@ -181,10 +181,14 @@ class UpstreamResolver:
 
     def _renew(self, layers: Iterable[Layer], merged: Merged, package: PackageKey) -> None:
         """Bring marks (yanked) of retained files up to date in the rows too, for when the registry is out of reach."""
-        for version, assets in list(merged.renewed.items())[:_MOST_RENEWED]:
+        for version in list({**merged.renewed, **merged.remarked})[:_MOST_RENEWED]:
             holders = [each.repository for each in layers if any(v.key.version == version for v in each.versions)]
             work = retention.refresh(
-                self._services, repositories=holders, key=VersionKey(package, version), assets=assets
+                self._services,
+                repositories=holders,
+                key=VersionKey(package, version),
+                native=merged.remarked.get(version),
+                assets=merged.renewed.get(version),
             )
             self._tasks.start(work, name=f"renew {package.name} {version}")
 
@@ -229,7 +233,7 @@ class UpstreamResolver:
         """See registry.core.ports.Resolver."""
 
         async def work(tx: Tx) -> list[PackageSurvey]:
-            return [await self._surveys.of_package(tx, repo, package) for package in packages]
+            return await self._surveys.of_packages(tx, repo, packages)
 
         return [
             self._merged(seen, package)

@@ -17,6 +17,9 @@ from registry.core.types import Hop, PackageKey, PackageRow, Repository, Version
 from upstreams.chain import Chain, Chains, Step
 from upstreams.memory import Memory
 
+_TOGETHER = 500
+"""Packages whose versions are read at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Survey:
@@ -84,6 +87,42 @@ class Surveys:
             versions[by_row[version.package_id]].append(version)
         tags = {by_row[row_id]: found for row_id, found in (await tx.packages.tags(tuple(by_row))).items()}
         return PackageSurvey(chain, rows, await self._hides(tx, chain, key, rows), versions, tags)
+
+    async def of_packages(self, tx: Tx, repo: Repository, keys: Sequence[PackageKey]) -> list[PackageSurvey]:
+        """The same of many packages of one format, for less: everything but their controls is read together."""
+        if not keys:
+            return []
+        whole = await self.chain(tx, repo, keys[0].format)
+        found: list[tuple[Chain, Mapping[int, PackageRow], bool]] = []
+        for key in keys:
+            if len(whole.steps) > 1:
+                chain, rows = await self._along(tx, repo, key)
+                found.append((chain, rows, await self._hides(tx, chain, key, rows)))
+            else:  # nothing comes from anywhere, so that no control can keep it out
+                row = await tx.packages.get(repo.id, key)
+                found.append((whole, {repo.id: row} if row is not None else {}, False))
+        ids = [row.id for _, rows, _ in found for row in rows.values()]
+        versions: dict[int, list[Version]] = {row_id: [] for row_id in ids}
+        for some in (ids[at : at + _TOGETHER] for at in range(0, len(ids), _TOGETHER)):
+            for version in await tx.versions.of(some):
+                versions[version.package_id].append(version)
+        tags = await self._tags(tx, ids)
+        return [
+            PackageSurvey(
+                chain,
+                rows,
+                private,
+                {repo_id: versions[row.id] for repo_id, row in rows.items()},
+                {repo_id: tags.get(row.id, {}) for repo_id, row in rows.items()},
+            )
+            for chain, rows, private in found
+        ]
+
+    async def _tags(self, tx: Tx, ids: Sequence[int]) -> dict[int, dict[str, str]]:
+        found: dict[int, dict[str, str]] = {}
+        for at in range(0, len(ids), _TOGETHER):
+            found |= await tx.packages.tags(ids[at : at + _TOGETHER])
+        return found
 
     async def of_version(self, tx: Tx, repo: Repository, key: VersionKey) -> VersionSurvey:
         """Everything that finding one version needs."""
