@@ -585,3 +585,41 @@ def test_names_that_differ_by_case_are_two_gems(town: Town) -> None:
 
     assert shop("GET", "names").text == "---\nHola\nhola\n"
     assert json.loads(shop("GET", "api/v1/gems/Hola.json").body)["name"] == "Hola"
+
+
+def test_indexes_of_many_gems_agree_with_the_pages_of_each(town: Town) -> None:
+    far = town.shop("far")
+    up = town.shop("up", far)
+    shop = town.shop("repo", up)
+    published(far, Gem("a", "1.0"), Gem("b", "1.0"), Gem("c", "1.0"), Gem("d", "1.0"))
+    published(up, Gem("b", "1.1"), Gem("e", "1.0"))
+    published(shop, Gem("c", "1.1"), Gem("f", "1.0"))
+    town.aws.put_package_origin_configuration(
+        domain="dom", repository=shop.repo, format="ruby", package="c",
+        restrictions={"publish": "ALLOW", "upstream": "ALLOW"},
+    )  # fmt: skip
+    where = {"domain": "dom", "format": "ruby", "versions": ["1.0"]}
+    town.aws.update_package_versions_status(
+        **where, repository=far.repo, package="a", targetStatus="Archived"
+    )  # the only one
+
+    def agree() -> set[str]:
+        rows = [line.split(" ") for line in shop("GET", "versions").text.split("---\n")[1].splitlines()]
+        shown = {f"{name} {tag}" for name, tag, _ in rows}
+        last = {name: md5 for name, _, md5 in rows}
+        for name in "abcdef":
+            page = shop("GET", f"info/{name}")
+            assert page.status == (200 if name in last else 404), name
+            if name in last:
+                assert hashlib.md5(page.body).hexdigest() == last[name]
+                assert {f"{name} {tag}" for tag in tags(page.text)} == {s for s in shown if s.split()[0] == name}
+        return shown
+
+    # A package published into `up` takes nothing from further up.
+    assert agree() == {"b 1.1", "c 1.0", "c 1.1", "d 1.0", "e 1.0", "f 1.0"}
+    group = {"domain": "dom", "packageGroup": "/ruby//d$"}
+    town.aws.create_package_group(**group)
+    town.aws.update_package_group_origin_configuration(**group, restrictions={"INTERNAL_UPSTREAM": "BLOCK"})
+    assert agree() == {"b 1.1", "c 1.0", "c 1.1", "e 1.0", "f 1.0"}
+    town.aws.delete_package_group(**group)
+    assert agree() == {"b 1.1", "c 1.0", "c 1.1", "d 1.0", "e 1.0", "f 1.0"}
