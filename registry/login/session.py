@@ -104,6 +104,17 @@ def ask(question: Question, environ: Mapping[str, str]) -> Grant:
 
 
 def _client(question: Question, environ: Mapping[str, str]) -> Any:
+    return connect("codeartifact", environ, server=question.server, profile=question.profile, region=question.region)
+
+
+def connect(
+    service: str,
+    environ: Mapping[str, str],
+    *,
+    server: str | None = None,
+    profile: str | None = None,
+    region: str | None = None,
+) -> Any:
     """A client of the server that the AWS settings name, else of the one that `packyard serve` starts here.
 
     Credentials are looked for as every AWS tool does; the ones of a server in this directory stand in for none.
@@ -112,20 +123,20 @@ def _client(question: Question, environ: Mapping[str, str]) -> Any:
     import botocore.session
 
     os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")  # there is none; looking for it takes seconds
-    session = botocore.session.Session(profile=question.profile)
-    chosen = question.profile or environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE")
+    session = botocore.session.Session(profile=profile)
+    chosen = profile or environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE")
     if not chosen and session.get_credentials() is None and DEFAULT_CREDENTIALS.exists():
         session = botocore.session.Session(profile=DEFAULT_PROFILE)
         session.set_config_variable("credentials_file", str(DEFAULT_CREDENTIALS))
-    region = question.region or session.get_config_variable("region") or environ.get("AWS_REGION") or DEFAULT_REGION
+    region = region or session.get_config_variable("region") or environ.get("AWS_REGION") or DEFAULT_REGION
 
-    def client(server: str | None, *, ignore: bool = False) -> Any:
+    def client(address: str | None, *, ignore: bool = False) -> Any:
         config = botocore.config.Config(
             retries={"max_attempts": 2}, connect_timeout=10, read_timeout=30, ignore_configured_endpoint_urls=ignore
         )
-        return session.create_client("codeartifact", region_name=region, endpoint_url=server, config=config)
+        return session.create_client(service, region_name=region, endpoint_url=address, config=config)
 
-    made = client(question.server)
-    if question.server is None and made.meta.endpoint_url == client(None, ignore=True).meta.endpoint_url:
+    made = client(server)
+    if server is None and made.meta.endpoint_url == client(None, ignore=True).meta.endpoint_url:
         return client(DEFAULT_SERVER)  # no setting names a server
     return made
