@@ -11,7 +11,8 @@ import hashlib
 import logging
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
@@ -32,6 +33,7 @@ from registry.core.errors import (
 from registry.core.types import Caller
 from registry.identity import callers, sigv4
 from registry.identity.used import Used
+from registry.web.audit import Subject
 from registry.web.exchange import KEY as EXCHANGE
 from registry.web.exchange import Exchange
 from registry.web.wire import send_whole
@@ -67,6 +69,10 @@ class _Request:
     service: Service = "sts"
     action: str = "-"
     caller: Caller | None = None
+    access_key: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    answer: Mapping[str, Any] | None = None
+    message: str = ""
 
 
 class IamPlane:
@@ -89,8 +95,8 @@ class IamPlane:
         except ClientDisconnect:
             return
         except RegistryError as err:
-            status, code, message = self._refusal(err)
-            body = self._error(request, status, code, message)
+            status, code, request.message = self._refusal(err)
+            body = self._error(request, status, code, request.message)
         except Exception:
             log.exception("Unexpected failure of %s, request %s", request.action, request.id)
             status, code = 500, "ServiceFailure"
@@ -126,7 +132,7 @@ class IamPlane:
         request.action = given.get("Action", "")[:128]
         if claim is not None:
             sigv4.check(claim, secret, body_sha256=hashlib.sha256(body).hexdigest())
-            request.caller = caller
+            request.caller, request.access_key = caller, claim.access_key_id
             if self._used is not None:
                 await self._used.note(claim)
         elif (request.service, request.action) not in UNSIGNED:
@@ -142,12 +148,12 @@ class IamPlane:
         if given.get("Version", known.version) != known.version:
             raise IamError("InvalidAction", f"Could not find operation {request.action} for that version")
         _may(request)
-        params = query.parse(operation, given)
+        params = request.params = query.parse(operation, given)
         validate.check(operation.input, params)
         asked = Call(
             self._tools, request.service, request.action, params, request.caller, context_of(request.scope), region, now
         )
-        answer = await function(asked, params)
+        answer = request.answer = await function(asked, params)
         return query.serialize(operation, answer, namespace=known.namespace, request_id=request.id)
 
     def _refusal(self, err: RegistryError) -> tuple[int, str, str]:
@@ -218,3 +224,24 @@ def _note(exchange: Exchange, request: _Request, code: str) -> None:
     exchange.error = code
     if request.caller is not None:
         exchange.caller = request.caller.arn
+    exchange.extra["subject"] = _subject(request, code)
+
+
+def _subject(request: _Request, code: str) -> Subject:
+    """For the audit trail.  Who takes on a role concerns the role's account too."""
+    reads = request.action.startswith(("Get", "List", "Simulate")) and request.action != "GetSessionToken"
+    role = str(request.params.get("RoleArn", ""))
+    owner = role.split(":", 5)[4:5] if request.action.startswith("AssumeRole") else []
+    return Subject(
+        request.action or "-",
+        request.caller,
+        request.params,
+        reads,
+        source=f"{request.service}.amazonaws.com",
+        access_key=request.access_key,
+        accounts=tuple(owner) if not code else (),
+        resources=(role,) if role else (),
+        response=None if reads else request.answer,
+        error=code,
+        message=request.message,
+    )

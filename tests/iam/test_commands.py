@@ -18,6 +18,8 @@ def packyard(empty: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     """Runs a command on the server's data: (status, lines, error)."""
     for name in ("PACKYARD_ADMIN_ACCESS_KEY_ID", "PACKYARD_ADMIN_SECRET_ACCESS_KEY", "PACKYARD_CONFIG"):
         monkeypatch.delenv(name, raising=False)
+    if empty.config.storage.database:
+        monkeypatch.setenv("PACKYARD_STORAGE_DATABASE", empty.config.storage.database)
 
     def run(*words: str) -> tuple[int, list[str], str]:
         status = main([*words, "--data", str(empty.data)])

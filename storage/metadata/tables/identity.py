@@ -52,17 +52,15 @@ class Identities:
         return User(*row) if row else None
 
     async def add_key(self, key: AccessKey, created: int) -> None:
-        added = await self._sql.run(
+        owner = await self._id(key.account, key.user)
+        added = owner and await self._sql.run(
             "insert into iam_key (id, owner, secret, active, created, used, used_service, used_region)"
-            " select $1, id, $2, $3, $4, 0, '', '' from iam_principal"
-            " where account = $5 and kind = 'user' and folded = $6"
-            " on conflict (id) do nothing",
+            " values ($1, $2, $3, $4, $5, 0, '', '') on conflict (id) do nothing",
             key.id,
+            owner,
             key.secret,
             int(key.active),
             created,
-            key.account,
-            key.user.lower(),
         )
         if not added:
             raise Conflict(f"There is an access key {key.id} already, or no user {key.user}.")

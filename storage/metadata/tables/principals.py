@@ -39,7 +39,7 @@ async def changed(sql: Sql) -> None:
 
 def _principal(row: Any) -> Principal:
     id, kind, account, name, path, created, boundary, trust, bound, description, longest, used, region = row
-    names = json.loads(bound)
+    names = {} if bound == "{}" else json.loads(bound)
     return Principal(id, kind, account, name, path, created, boundary, trust, names, description, longest, used, region)
 
 
