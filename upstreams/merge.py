@@ -51,6 +51,8 @@ class Merged:
     unlisted: tuple[Listed, ...]
     tags: Mapping[str, str]
     renewed: Mapping[str, Mapping[str, bytes]]
+    remarked: Mapping[str, bytes] = field(default_factory=dict)
+    """Newer metadata of stored versions."""
 
 
 class Gate:
@@ -85,6 +87,10 @@ class Gate:
         """May the connection add what it lists?"""
         return self.open and self._origin == Origin("EXTERNAL", connection=connection)
 
+    def through(self, connection: str | None) -> bool:
+        """Did the version come through this connection?"""
+        return connection is not None and self._origin == Origin("EXTERNAL", connection=connection)
+
     def close(self) -> None:
         """Nothing is added after what an external registry lists."""
         self.open = False
@@ -111,7 +117,10 @@ def merge(info: FormatInfo, layers: Sequence[Layer]) -> Merged:
                 listed = _listed(info, remote, layer)
                 if listed is not None:
                     found[remote.version] = _Found(listed, Gate.of_remote(info, layer.connection))
-            elif known.gate.open:
+                continue
+            if info.remark is not None and known.gate.through(layer.connection):
+                known.remark(info.remark(known.listed.native, remote.native))
+            if known.gate.open:
                 if known.gate.takes(layer.connection):
                     known.refresh(info, remote)
                 known.gate.close()
@@ -124,6 +133,7 @@ def merge(info: FormatInfo, layers: Sequence[Layer]) -> Merged:
         unlisted,
         merged_tags(layers, {listed.version for listed in tagged}),
         {name: each.renewed for name, each in found.items() if each.renewed},
+        {name: each.listed.native for name, each in found.items() if each.remarked},
     )
 
 
@@ -154,6 +164,7 @@ class _Found:
     gate: Gate
     renewed: dict[str, bytes] = field(default_factory=dict)
     more: list[ListedFile] = field(default_factory=list)
+    remarked: bool = False
 
     def names(self) -> dict[str, ListedFile]:
         return {file.name: file for file in (*self.listed.files, *self.more)}
@@ -161,6 +172,12 @@ class _Found:
     def add(self, files: Iterator[ListedFile]) -> None:
         known = self.names()
         self.more.extend(file for file in files if file.name not in known)
+
+    def remark(self, native: bytes) -> None:
+        """Say of a stored version what its registry says of it now."""
+        if native != self.listed.native and self.listed.status in _USABLE:
+            self.listed = replace(self.listed, native=native)
+            self.remarked = True
 
     def refresh(self, info: FormatInfo, remote: RemoteVersion) -> None:
         """Add the files that are new, and bring the marks of the stored ones up to date."""

@@ -12,7 +12,7 @@ from functools import partial
 
 from starlette.responses import Response
 
-from protocols.nuget import names, pages, problem, publish, render, search, service
+from protocols.nuget import names, pages, problem, publish, remote, render, search, service
 from protocols.nuget.fetch import NuGetFetcher
 from registry.core.errors import RegistryError
 from registry.core.ports import Fetcher
@@ -28,6 +28,7 @@ INFO = FormatInfo(
     grows=True,  # symbols join the package they belong to
     publish=("PublishPackageVersion", "ReadFromRepository"),
     connections=("public:nuget-org",),
+    remark=remote.remark,
 )
 
 _PUSHES = ("v3/package", "v2/package", "api/v2/package")

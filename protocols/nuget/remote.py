@@ -86,6 +86,22 @@ def bare(package: PackageKey, spelled: str) -> Leaf:
     return Leaf("", version.normal, native.pack(entry, semver2=version.semver2), None, "")
 
 
+def remark(stored: bytes, told: bytes) -> bytes:
+    """FormatInfo.remark: a retained version is listed, deprecated and vulnerable as its registry says now.
+
+    A registry whose registrations do not show the version (any more) says nothing of it.
+    """
+    had, new = native.unpack(stored), native.unpack(told)
+    before, now = native.fields(stored), native.fields(told)
+    judged = {name: now[name] for name in JUDGED if name in now}
+    if "requireLicenseAcceptance" not in now:
+        return stored
+    if had.unlisted == new.unlisted and judged == {name: before[name] for name in JUDGED if name in before}:
+        return stored
+    kept = {name: value for name, value in before.items() if name not in JUDGED}
+    return native.pack(kept | judged, semver2=had.semver2, unlisted=new.unlisted)
+
+
 def _leaves(document: Mapping[str, Any], url: str) -> Iterator[tuple[str, Leaf]]:
     for item in _objects(document.get("items")):
         entry = item.get("catalogEntry")

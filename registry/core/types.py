@@ -473,6 +473,9 @@ class FormatInfo:
     tag_latest: str | None = None
     asset_name: Callable[[str], None] | None = None
     refresh: Callable[[bytes, bytes], bytes] | None = None
+    remark: Callable[[bytes, bytes], bytes] | None = None
+    """As `refresh`, for the native metadata of a retained version: what only its registry can say of it (NuGet:
+    unlisted, deprecated).  The stored one itself where nothing changed."""
     tags_unlisted: bool = False
     """Tags may name versions that are Unlisted."""
     aliases: tuple[str, ...] = ()
