@@ -418,3 +418,63 @@ def test_the_command_itself(empty: Server, tmp_path: Path) -> None:
     done = subprocess.run(command, env=environ, capture_output=True, check=True, timeout=60)
 
     assert json.loads(done.stdout)["domain"]["name"] == "my_domain"
+
+
+# --- Working with package groups ------------------------------------------------------------------
+
+
+def test_package_groups(domain: CLI) -> None:
+    """Guide, "Create", "View or edit", "Delete a package group", "Editing package group origin control settings"."""
+    domain("aws codeartifact create-repository --domain my_domain --repository my_repo2")
+    made = domain(
+        "aws codeartifact create-package-group --domain my_domain --package-group '/nuget/*'"
+        " --domain-owner 111122223333 --contact-info contact@email.com --description 'a new package group'"
+        " --tags key=key1,value=value1"
+    )["packageGroup"]
+    assert made["arn"] == f"arn:aws:codeartifact:us-west-2:{OWNER}:package-group/my_domain/nuget/%2a"
+    changed = domain(
+        "aws codeartifact update-package-group --domain my_domain --package-group '/nuget/*'"
+        " --domain-owner 111122223333 --contact-info contact@email.com"
+        " --description 'updated package group description'"
+    )["packageGroup"]
+    assert changed == {**made, "description": "updated package group description"}
+    configured = domain(
+        "aws codeartifact update-package-group-origin-configuration --domain my_domain --domain-owner 111122223333"
+        " --package-group '/nuget/*' --restrictions INTERNAL_UPSTREAM=ALLOW_SPECIFIC_REPOSITORIES"
+        " --add-allowed-repositories originRestrictionType=INTERNAL_UPSTREAM,repositoryName=my_repo"
+        " --remove-allowed-repositories originRestrictionType=INTERNAL_UPSTREAM,repositoryName=my_repo2"
+    )
+    assert configured["allowedRepositoryUpdates"] == {"INTERNAL_UPSTREAM": {"ADDED": ["my_repo"]}}
+    domain("aws codeartifact create-package-group --domain my_domain --package-group /npm/scope/anycompany~")
+    arn = domain(
+        "aws codeartifact describe-package-group --domain my_domain --package-group /npm/scope/anycompany~"
+        " --query packageGroup.arn"
+    )
+    assert arn == f"arn:aws:codeartifact:us-west-2:{OWNER}:package-group/my_domain/npm/scope/anycompany~"
+    domain(f"aws codeartifact tag-resource --resource-arn {arn} --tags key=key1,value=value1 key=key2,value=value2")
+    assert domain(f"aws codeartifact list-tags-for-resource --resource-arn {arn}") == {
+        "tags": [{"key": "key1", "value": "value1"}, {"key": "key2", "value": "value2"}]
+    }
+    domain(f"aws codeartifact untag-resource --resource-arn {arn} --tag-keys key1 key2")
+    assert domain(f"aws codeartifact list-tags-for-resource --resource-arn {arn}") == {"tags": []}
+    domain(
+        "aws codeartifact delete-package-group --domain my_domain --domain-owner 111122223333"
+        " --package-group '/nuget/*'"
+    )
+    status, _, error = domain.run(
+        "aws codeartifact describe-package-group --domain my_domain --package-group '/nuget/*'"
+    )
+    assert status != 0 and "ResourceNotFoundException" in error
+
+
+def test_the_commands_of_our_own_page_work_as_they_stand(domain: CLI) -> None:
+    page = Path(__file__).parents[2] / "docs" / "guide" / "package-groups.md"
+    lines = [line for line in page.read_text().splitlines() if line.startswith("aws ")]
+    assert len(lines) > 15
+
+    said = {line: domain(line) for line in lines}
+
+    assert next(answer for line, answer in said.items() if line.endswith("associationType")) == "WEAK"
+    listed = next(answer for line, answer in said.items() if "list-allowed-repositories" in line)
+    assert listed == {"allowedRepositories": ["my_repo"]}
+    assert any("team" in str(answer) for line, answer in said.items() if "list-tags" in line)
