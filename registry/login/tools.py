@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from registry.login import javascript, nuget, python, rust
+from registry.login import java, javascript, nuget, python, rust
 from registry.login.changes import Edit, Place
 from registry.login.session import Grant
 
@@ -58,6 +58,20 @@ TOOLS = {
         python.twine,
         hints=(f"To publish: twine upload -r {NAME} dist/*",),
         overrides=("TWINE_REPOSITORY_URL", "TWINE_USERNAME", "TWINE_PASSWORD"),
+    ),
+    "maven": Tool(
+        "maven",
+        java.maven,
+        hints=(
+            f"To deploy: give distributionManagement the id {java.NAME} and the URL {{endpoint}}",
+            f"To take everything from there: a mirror with mirrorOf *, the id {java.NAME} and that URL",
+        ),
+    ),
+    "gradle": Tool("maven", java.gradle, hints=("To publish: the maven-publish plug-in and `gradle publish`",)),
+    "sbt": Tool(
+        "maven",
+        java.sbt,
+        hints=(f'To publish: publishTo := Some("{java.NAME}" at "{{endpoint}}"); its versions stay Unfinished',),
     ),
     "cargo": Tool(
         "cargo",
