@@ -12,10 +12,14 @@ import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from registry.login import java
+from registry.login.changes import Place, apply, plan
+from registry.login.session import Grant
 from tests.clients.sandbox import Home, tool
 from tests.harness import Server
 from tests.samples.base import Shop
@@ -214,19 +218,20 @@ def test_a_wrong_checksum_fails_the_build_at_its_metadata(shop: Shop, local: Pat
     assert statuses(shop, spoiled) == {"1.0": "Unfinished"}
 
 
-def test_gradle_resolves_through_the_repository(shop: Shop, tmp_path: Path) -> None:
+def test_gradle_resolves_a_range_after_a_login(shop: Shop, tmp_path: Path) -> None:
     gradle = tool("gradle/bin/gradle", or_path="gradle")
     for version in ("1.0", "1.5", "2.0"):
         deploy(shop, Artifact(group="com.gradle", version=version))
-    home = Home(tmp_path, {"JAVA_TOOL_OPTIONS": LIGHT})
+    home = Home(tmp_path, {"JAVA_TOOL_OPTIONS": LIGHT, "GRADLE_USER_HOME": str(tmp_path / "gradle")})
+    grant = Grant(shop.endpoint, shop.server.token(), datetime.now(UTC))
+    apply(plan(java.gradle(Place(tmp_path, home.extra), grant, "")))
+    (home.work / "settings.gradle").write_text("")
     (home.work / "build.gradle").write_text(
-        f"repositories {{ maven {{ url '{shop.endpoint}'; credentials {{ username 'aws'; "
-        f"password '{shop.server.token()}' }} }} }}\n"
         "configurations { wanted }\ndependencies { wanted 'com.gradle:lib:[1.0,2.0)' }\n"
         "task get(type: Copy) { from configurations.wanted; into 'out' }\n"
     )
 
-    home.run([gradle, "--no-daemon", "-q", "get"], env={"GRADLE_USER_HOME": str(tmp_path / "gradle")})
+    home.run([gradle, "--no-daemon", "-q", "get"])
 
     assert [each.name for each in (home.work / "out").iterdir()] == ["lib-1.5.jar"]
 
