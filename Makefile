@@ -6,6 +6,8 @@ PORT ?= 8080
 HOST ?= 127.0.0.1
 DATA ?= ./data
 PYTEST_ARGS ?=
+SWIFT ?=
+export SWIFT
 
 .DEFAULT_GOAL := help
 .PHONY: help install serve tools fmt lint type test clients bench docs clean
@@ -46,7 +48,7 @@ type: install ## mypy, strict
 test: tools ## everything: units, contracts, the real server, the real clients
 	$(BIN)/python -m pytest -n 3 --dist loadgroup -q $(PYTEST_ARGS)
 
-clients: tools ## only the round trips of real package managers
+clients: tools ## only the round trips of real package managers; SWIFT=1 adds a Swift toolchain of 2.9 GB
 	$(BIN)/python -m pytest -n 3 --dist loadgroup -q -m "clients or live" $(PYTEST_ARGS)
 
 bench: install ## ratios to nginx and to peers in one run; writes docs/performance.md

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from registry.login import java, javascript, nuget, python, rust
+from registry.login import java, javascript, nuget, python, rust, swift
 from registry.login.changes import Edit, Place
 from registry.login.session import Grant
 
@@ -81,5 +81,14 @@ TOOLS = {
     "nuget": Tool("nuget", nuget.nuget, hints=("To publish: nuget push FILE.nupkg -Source DOMAIN/REPOSITORY",)),
     "dotnet": Tool(
         "nuget", nuget.dotnet, hints=("To publish: dotnet nuget push FILE.nupkg --source DOMAIN/REPOSITORY",)
+    ),
+    "swift": Tool(
+        "swift",
+        swift.swift,
+        scoped=True,
+        hints=(
+            "To publish: swift package-registry publish SCOPE.NAME VERSION (SwiftPM sends credentials over https only)",
+        ),
+        overrides=("SWIFTPM_REGISTRY_TOKEN",),
     ),
 }

@@ -107,7 +107,7 @@ def test_the_credentials_of_a_server_here_stand_in_for_none(server: Server, home
         (["pip", "--namespace", "x"], 2, "--namespace means nothing to pip"),
         (["npm", "--namespace", "@a/b"], 2, "--namespace is not a scope: '@a/b'"),
         (["npm", "--namespace", "a\nregistry=x"], 2, "--namespace is not a scope"),
-        (["conda"], 2, "knows npm, pnpm, bun, yarn, pip, uv, poetry, twine"),
+        (["conda"], 2, "knows npm, pnpm, bun, yarn"),
         ([], 2, "TOOL"),
     ],
 )
