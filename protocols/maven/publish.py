@@ -17,7 +17,7 @@ from protocols.maven.metadata import Document, build_in
 from protocols.maven.names import Build, File, Metadata
 from protocols.maven.xmltext import LIMIT
 from registry.core.digests import digests
-from registry.core.errors import ResourceNotFound, TooLarge, Validation
+from registry.core.errors import AccessDenied, ResourceNotFound, TooLarge, Validation
 from registry.core.finishing import Pointing, Tags
 from registry.core.ports import Staging
 from registry.core.types import Draft, PackageKey, Version, VersionKey
@@ -157,8 +157,7 @@ async def _held(view: RepoView, file: File) -> tuple[Version, Tags] | None:
 
 async def _metadata(req: Req, view: RepoView, target: Metadata, algorithm: str | None) -> Response:
     """The document is taken at its word for what it lists, and not kept; its checksum is that of what was sent."""
-    if target.snapshot is not None and target.package is not None:
-        await view.may_publish(target.package)
+    await _admitted(view, target)
     place = (view.repository.id, target)
     if algorithm is not None:
         sent = _sent(await req.body(checksums.LIMIT), algorithm)
@@ -178,6 +177,18 @@ async def _metadata(req: Req, view: RepoView, target: Metadata, algorithm: str |
         await _listed(view, target, document)
     _recent.put(place, await asyncio.to_thread(digests, body))
     return _done(created=True)
+
+
+async def _admitted(view: RepoView, target: Metadata) -> None:
+    """Before a byte is looked at.  What a group's metadata needs is asked of each plug-in once they are known."""
+    if target.package is not None:
+        try:
+            await view.may_publish(target.package)
+            return
+        except AccessDenied:
+            if target.group is None:
+                raise
+    await view.readable()
 
 
 async def _listed(view: RepoView, target: Metadata, document: Document) -> None:
