@@ -1,7 +1,7 @@
 """`GET v3/query` and `GET v3/autocomplete`: packages of this repository and its upstreams that can be shown to clients.
 
-Every word of the query must stand in the id; words that do not are looked for in titles, tags and descriptions of this
-repository's own packages.  What only an external registry has is not searched.  Unlisted versions never count.
+Every word of the query must stand in the id, or in the texts of the newest version: title, tags, description, summary.
+What only an external registry has is not searched.  Unlisted versions never count.
 `take` counts packages, not versions.
 """
 
@@ -26,11 +26,14 @@ MAX_TAKE = 1000
 MAX_SKIP = 3000
 _PAGE = 200
 _TOGETHER = 8
+_BATCH = 50
 _READ = 500
-"""Own packages whose texts are looked at."""
+"""Packages whose texts are looked at."""
 _LONGEST = 512
-_ALL = 40
+_ALL = 500
 """Candidates up to which every one is looked at, so that the number of hits is exact."""
+_ASKED_FOR = 100
+"""Hits up to which external registries are asked for newer versions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,52 +140,61 @@ async def _versions(view: RepoView, asked: Query, id: str) -> list[str]:
 
 
 async def _hits(view: RepoView, asked: Query, *, only_ids: bool = False) -> tuple[list[Hit], int]:
-    """The hits of the page, and how many there are in all."""
-    rows = await _candidates(view, asked, only_ids=only_ids)
+    """The hits of the page, and how many there are in all.
+
+    The package of exactly that id, then those whose id has the words, then those whose texts have them.  What is
+    stored decides; only what is shown is asked for at external registries.
+    """
+    rows = [row async for row in _rows(view, asked.needle, MAX_SKIP + MAX_TAKE) if asked.by_id(row)]
+    rows.sort(key=lambda row: row.key.name != " ".join(asked.words))
     wanted = asked.skip + asked.take
     found: list[Hit] = []
     looked = 0
-    gate = asyncio.Semaphore(_TOGETHER)
-
-    async def one(row: PackageRow) -> Hit | None:
-        async with gate:
-            return await _hit(view, asked, row)
-
-    while looked < len(rows) and (len(found) < wanted or len(rows) <= _ALL):
-        batch = rows[looked : looked + 2 * _TOGETHER]
+    while looked < len(rows) and (len(found) < wanted or looked < _ALL):
+        batch = rows[looked : looked + _BATCH]
         looked += len(batch)
-        found += [hit for hit in await asyncio.gather(*map(one, batch)) if hit is not None]
-    return found[asked.skip : wanted], len(found) + len(rows) - looked
+        found += await _stored(view, asked, batch)
+    if looked == len(rows) and not only_ids and (asked.words or asked.fields):
+        known = {row.key for row in rows}
+        others = [row async for row in _rows(view, "", _READ) if row.key not in known]
+        for start in range(0, len(others), _BATCH):
+            found += await _stored(view, asked, others[start : start + _BATCH])
+    shown = found[asked.skip : wanted]
+    if len(shown) <= _ASKED_FOR:
+        gate = asyncio.Semaphore(_TOGETHER)
+        shown = list(await asyncio.gather(*(_renewed(view, asked, hit, gate) for hit in shown)))
+    return shown, len(found) + len(rows) - looked
 
 
-async def _hit(view: RepoView, asked: Query, row: PackageRow) -> Hit | None:
-    """None for a package that shows nothing to this client, or that cannot be read now."""
-    try:
-        versions = _admitted(await view.listing(row.key), asked)
-    except RegistryError:
-        return None
+async def _stored(view: RepoView, asked: Query, rows: Sequence[PackageRow]) -> list[Hit]:
+    """Those packages that match and show something to this client."""
+    listings = await view.stored([row.key for row in rows])
+    hits = (_hit(asked, row, listing) for row, listing in zip(rows, listings, strict=True))
+    return [hit for hit in hits if hit is not None]
+
+
+def _hit(asked: Query, row: PackageRow, listing: Listing) -> Hit | None:
+    versions = _admitted(listing, asked)
     if not versions:
         return None
     entry = native.fields(versions[-1].native)
-    if asked.kind and asked.kind not in _types(entry):
-        return None
-    if not asked.by_text(row.key.name, entry):
+    if (asked.kind and asked.kind not in _types(entry)) or not asked.by_text(row.key.name, entry):
         return None
     return Hit(row, versions, entry)
 
 
+async def _renewed(view: RepoView, asked: Query, hit: Hit, gate: asyncio.Semaphore) -> Hit:
+    """With what external registries have of it, where they can be asked."""
+    async with gate:
+        try:
+            versions = _admitted(await view.listing(hit.row.key), asked)
+        except RegistryError:
+            return hit
+    return Hit(hit.row, versions, native.fields(versions[-1].native)) if versions else hit
+
+
 def _admitted(listing: Listing, asked: Query) -> list[Listed]:
     return [each for each in listing.versions if asked.admits(each)]
-
-
-async def _candidates(view: RepoView, asked: Query, *, only_ids: bool) -> list[PackageRow]:
-    """The package of exactly that id, then those whose id has the words, then those whose texts have them."""
-    rows = [row async for row in _rows(view, asked.needle, MAX_SKIP + MAX_TAKE) if asked.by_id(row)]
-    rows.sort(key=lambda row: row.key.name != " ".join(asked.words))
-    if not only_ids and (asked.words or asked.fields):
-        known = {row.key for row in rows}
-        rows += [row async for row in _rows(view, "", _READ) if row.key not in known and await _reads(view, asked, row)]
-    return rows
 
 
 async def _rows(view: RepoView, text: str, most: int) -> AsyncIterator[PackageRow]:
@@ -196,13 +208,6 @@ async def _rows(view: RepoView, text: str, most: int) -> AsyncIterator[PackageRo
         if len(page) < _PAGE:
             return
         after = (page[-1].key.namespace or "", page[-1].key.name)
-
-
-async def _reads(view: RepoView, asked: Query, row: PackageRow) -> bool:
-    """Do the texts of the newest version in this repository match?  Asks nobody else."""
-    own = await view.own(row.key)
-    shown = sorted(own[1] if own is not None else (), key=lambda each: each.sort)
-    return bool(shown) and asked.by_text(row.key.name, native.fields(shown[-1].native))
 
 
 def _types(entry: dict[str, Any]) -> set[str]:
