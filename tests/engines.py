@@ -11,6 +11,7 @@
 
 With PACKYARD_TEST_ENGINE=postgres in the environment every server of the harness that names no database runs on
 PostgreSQL, with one database for each data directory: any suite can be run on it as it is.
+PACKYARD_TEST_BLOBS=s3 does the same with a bucket for the files.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests import postgres
+from tests import bucket, postgres
 
 NAMES = ("sqlite", "postgres")
 _databases: dict[Path, str] = {}
+_prefixes: dict[Path, str] = {}
 
 
 @contextmanager
@@ -49,4 +51,9 @@ def chosen(data: Path, document: Mapping[str, Any]) -> dict[str, Any]:
             _databases[data] = postgres.shared().database()
         storage["database"] = _databases[data]
         storage.setdefault("database_connections", 4)
+    if os.environ.get("PACKYARD_TEST_BLOBS") == "s3" and "blobs" not in storage:
+        if data not in _prefixes:
+            _prefixes[data] = bucket.shared().place()
+            os.environ.update(bucket.shared().environment)
+        storage["blobs"] = _prefixes[data]
     return {**document, "storage": storage}
