@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from registry.login import java, javascript, nuget, python, rust, swift
+from registry.login import java, javascript, nuget, python, ruby, rust, swift
 from registry.login.changes import Edit, Place
 from registry.login.session import Grant
 
@@ -90,5 +90,19 @@ TOOLS = {
             "To publish: swift package-registry publish SCOPE.NAME VERSION (SwiftPM sends credentials over https only)",
         ),
         overrides=("SWIFTPM_REGISTRY_TOKEN",),
+    ),
+    "gem": Tool(
+        "ruby",
+        ruby.gem,
+        hints=(f"To publish: gem push FILE.gem --key {ruby.KEY} --host {{endpoint}}",),
+        overrides=("GEM_HOST_API_KEY", "GEMRC"),
+    ),
+    "bundler": Tool(
+        "ruby",
+        ruby.bundler,
+        hints=(
+            'In a Gemfile: source "{endpoint}"',
+            "To take the gems of every Gemfile from there: bundle config set --global mirror.all {endpoint}",
+        ),
     ),
 }

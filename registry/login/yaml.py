@@ -90,6 +90,16 @@ def put_item(text: str, key: str, item: str) -> str:
     return _joined(lines)
 
 
+def put_list(text: str, key: str, items: Sequence[str]) -> str:
+    """Set a key of the top level to a list of plain words, in place of what it had.  Raises Malformed."""
+    lines = text.splitlines()
+    new = [f"{key}:", *(f"- {item}" for item in items)]
+    span = _span(lines, key)
+    begin, end = span if span is not None else (len(lines), len(lines))
+    comments = [line for line in lines[begin + 1 : end] if line.strip() and _EMPTY.fullmatch(line)]
+    return _joined([*lines[:begin], *new, *comments, *lines[end:]])
+
+
 def _block(lines: list[str], key: str) -> tuple[int, int]:
     """The span of a key whose value is in the lines below; the key is added when it is not there."""
     span = _span(lines, key)

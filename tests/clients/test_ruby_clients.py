@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients.sandbox import Home, tool
+from tests.clients.sandbox import ROOT, Home, tool
 from tests.harness import Pair, Server
 from tests.samples.base import Shop
 from tests.samples.ruby import Gem, push
@@ -276,3 +277,27 @@ def test_credentials_that_are_missing_or_wrong_are_asked_for_in_words(client: Cl
 
     assert "Authentication is required" in missing
     assert "Bad username or password" in wrong
+
+
+def test_a_login_is_all_that_gem_and_bundler_need(client: Client) -> None:
+    env = {
+        "AWS_ACCESS_KEY_ID": client.server.access_key,
+        "AWS_SECRET_ACCESS_KEY": client.server.secret_key,
+        "AWS_ENDPOINT_URL": client.server.url,
+        "PYTHONPATH": str(ROOT),
+    }
+    for name in ("gem", "bundler"):
+        command = [sys.executable, "-m", "registry", "login", name, "--domain", "dom", "--repository", client.repo]
+        client.home.run(command, env=env)
+
+    file = client.write(Gem())
+    assert "Successfully registered" in client.gem(
+        "push", file, "--key", "codeartifact_api_key", "--host", client.endpoint
+    )
+    assert "Gem was already pushed" in client.gem("push", file, "--host", client.host)
+    client.gem("install", "hola", "--install-dir", str(client.folder / "gems"), "--no-document")
+    work = client.folder / "fresh"
+    work.mkdir()
+    (work / "Gemfile").write_text(f'source "{client.endpoint}"\ngem "hola"\n')
+    client.bundle(work, "lock")
+    assert "    hola (1.0.0)\n" in (work / "Gemfile.lock").read_text()
