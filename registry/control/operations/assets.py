@@ -92,12 +92,12 @@ async def _receive(call: Call, staging: Staging) -> Staged:
     limit = call.services.quotas.asset_bytes
     size = call.length or 0
     if size > limit:
-        raise _too_big(limit)
+        raise _too_big(call.params["assetName"], limit)
     arrived = 0
     async for chunk in call.body:
         arrived += len(chunk)
         if arrived > limit:
-            raise _too_big(limit)
+            raise _too_big(call.params["assetName"], limit)
         await staging.write(chunk)
     staged = await staging.done()
     expected = call.params["assetSHA256"]
@@ -109,8 +109,8 @@ async def _receive(call: Call, staging: Staging) -> Staged:
     return staged
 
 
-def _too_big(limit: int) -> ServiceQuotaExceeded:
-    return ServiceQuotaExceeded(f"The asset is larger than {limit} bytes", resource_type="asset")
+def _too_big(name: str, limit: int) -> ServiceQuotaExceeded:
+    return ServiceQuotaExceeded(f"The asset is larger than {limit} bytes", resource_id=name, resource_type="asset")
 
 
 def _draft(key: VersionKey, p: Params, staged: Staged) -> Draft:
