@@ -6,7 +6,7 @@ import contextlib
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols.ruby import gemspec, marshal, native, unmarshal
@@ -35,11 +35,13 @@ def dumped(value: Value) -> bytes:
     return marshal.mapping([(marshal.symbol(key), dumped(each)) for key, each in value.items()])
 
 
+@settings(deadline=None)
 @given(VALUE)
 def test_what_is_written_is_read_again(value: Value) -> None:
     assert unmarshal.load(marshal.document(dumped(value))) == value
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_bytes_by_chance_are_a_value_or_a_refusal(body: bytes) -> None:
     with contextlib.suppress(ValueError):

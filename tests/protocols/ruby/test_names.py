@@ -7,7 +7,7 @@ import itertools
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols.ruby import names
@@ -57,11 +57,13 @@ def test_versions_are_ordered_as_ruby_orders_them() -> None:
         assert sign(left, right) == (rank > other) - (rank < other), (left, right)
 
 
+@settings(deadline=None)
 @given(VERSION, VERSION)
 def test_the_text_that_orders_versions_agrees_with_a_slow_comparison(left: str, right: str) -> None:
     assert sign(left, right) == slow_compare(left, right)
 
 
+@settings(deadline=None)
 @given(st.lists(VERSION, min_size=3, max_size=12))
 def test_sorting_by_text_is_sorting_by_comparison(versions: list[str]) -> None:
     by_text = sorted(versions, key=lambda each: (names.sort_key(each), each))
@@ -124,6 +126,7 @@ def test_a_file_name_is_read_in_every_way_that_it_can_be(file: str, readings: li
     assert [(each.name, each.version, each.platform) for each in names.readings(file)] == readings
 
 
+@settings(deadline=None)
 @given(
     st.from_regex(r"\A[a-z][a-z0-9._-]{0,12}\Z"),
     VERSION,
