@@ -9,10 +9,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench import nuget, rows
+from tests.bench import maven, nuget, rows
 from tests.bench.table import Table
 
-SECTIONS = {**rows.SECTIONS, "nuget": nuget.nuget}
+SECTIONS = {**rows.SECTIONS, "nuget": nuget.nuget, "maven": maven.maven}
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -80,12 +80,14 @@ def packyard(
 
 
 @contextlib.contextmanager
-def nginx(scratch: Path, *, proxy_to: str | None = None, bearer: Mapping[str, str] | None = None) -> Iterator[Process]:
+def nginx(
+    scratch: Path, *, proxy_to: str | None = None, bearer: Mapping[str, str] | None = None, puts: bool = False
+) -> Iterator[Process]:
     """Static files below scratch/nginx/www: `x.json.gz` is sent as JSON with its encoding.  Two workers, as cores.
 
-    With `proxy_to`, /cached/ is a caching proxy of that address.
+    With `proxy_to`, /cached/ is a caching proxy of that address.  With `puts`, files can be PUT below /put/.
     """
-    folder = scratch / ("nginx-cache" if proxy_to else "nginx")
+    folder = scratch / ("nginx-cache" if proxy_to else "nginx-puts" if puts else "nginx")
     (folder / "www").mkdir(parents=True)
     port = free_port()
     authorization = (bearer or {}).get("Authorization", "")
@@ -99,6 +101,7 @@ def nginx(scratch: Path, *, proxy_to: str | None = None, bearer: Mapping[str, st
         if proxy_to
         else ""
     )
+    dav = "location /put/ { dav_methods PUT; create_full_put_path on; }" if puts else ""
     (folder / "nginx.conf").write_text(f"""
       user root; worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/error.log;
       events {{ worker_connections 1024; }}
@@ -110,7 +113,7 @@ def nginx(scratch: Path, *, proxy_to: str | None = None, bearer: Mapping[str, st
         server {{
           listen 127.0.0.1:{port}; root {folder}/www; default_type application/octet-stream; types {{ }}
           location ~ [.]json[.]gz$ {{ default_type application/json; add_header Content-Encoding gzip; }}
-          location ~ [.]json$ {{ default_type application/json; }}{cache}
+          location ~ [.]json$ {{ default_type application/json; }}{cache}{dav}
         }}
       }}""")
     binary = shutil.which("nginx") or "/usr/sbin/nginx"
