@@ -6,6 +6,7 @@ one external connection.  What exists already is left as it is.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from registry.core import repositories
@@ -64,6 +65,12 @@ async def _make(tx: Tx, services: Services, key: RepoKey, description: str, upst
     )
 
 
+def _program() -> str:
+    """This program, as a shell in the same folder finds it."""
+    path = Path(sys.executable).with_name("packyard")
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
 def directions(address: str, credentials: Path, account: str, region: str, formats: list[str]) -> str:
     """Lines to copy and paste, for the AWS CLI and each client."""
     login = f"--domain {DOMAIN} --repository {REPOSITORY}"
@@ -75,13 +82,16 @@ def directions(address: str, credentials: Path, account: str, region: str, forma
         f"  aws codeartifact list-repositories-in-domain --domain {DOMAIN}",
     ]
     tools = {
-        "npm": ("npm", "npm install express"),
-        "pypi": ("pip", "pip install requests"),
+        "npm": ("aws codeartifact login --tool npm", "npm install express"),
+        "pypi": ("aws codeartifact login --tool pip", "pip install requests"),
+        "nuget": ("aws codeartifact login --tool dotnet", "dotnet add package Newtonsoft.Json"),
+        "maven": (f"{_program()} login maven", "mvn dependency:get -Dartifact=com.google.guava:guava:33.4.0-jre"),
+        "cargo": (f"{_program()} login cargo", "cargo add serde"),
+        "ruby": (f"{_program()} login gem", "gem install rack"),
     }
-    for format in formats:
-        if format in tools:
-            tool, example = tools[format]
-            lines += ["", f"  aws codeartifact login --tool {tool} {login}", f"  {example}"]
+    for format, (command, example) in tools.items():
+        if format in formats:
+            lines += ["", f"  {command} {login}", f"  {example}"]
     if "generic" in formats:
         lines += [
             "",
