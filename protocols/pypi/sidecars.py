@@ -7,23 +7,20 @@ against the digest that the registry declared.
 
 from __future__ import annotations
 
-import asyncio
-import io
 from collections import OrderedDict
-from typing import IO, cast
+from typing import IO
 
 from protocols.pypi import artifact, render
 from protocols.pypi.artifact import Document
 from protocols.pypi.names import Filename, parse_filename
 from protocols.pypi.native import file_facts, unpack
-from registry.core.errors import InternalServer, ResourceNotFound
+from registry.core.errors import ResourceNotFound
 from registry.core.ports import Content
 from registry.core.types import Listed, PackageKey, VersionKey
 from registry.core.view import RepoView
+from registry.web import stored
 
 _KEEP_BYTES = 16 * 1024**2
-_FETCH = 128 * 1024
-_MAX_FETCHED = 64 * 1024**2
 
 
 class _Recent:
@@ -75,86 +72,14 @@ async def stored_metadata(view: RepoView, key: VersionKey, filename: str) -> Doc
 
 async def extracted(content: Content, named: Filename) -> Document | None:
     """METADATA out of a stored wheel, wherever it is stored; None for one that cannot be read."""
-    try:
-        if content.path is not None:
-            return await asyncio.to_thread(artifact.read, content.path, named)
-        return await _remote(content, named)
-    except ValueError:
-        return None
 
-
-async def _remote(content: Content, named: Filename) -> Document | None:
-    """From a store without local files: only the ranges of the archive that its reader asks for."""
-    if content.size is None:
-        return None
-    source = _Ranges(content.size)
-    while True:
+    def read(file: IO[bytes]) -> Document | None:
         try:
-            return await asyncio.to_thread(artifact.read_wheel, cast(IO[bytes], source.rewound()), named)
-        except _Missing as gap:
-            end = min(content.size, max(gap.end, gap.start + _FETCH))
-            chunks = [chunk async for chunk in content.read(gap.start, end)]
-            source.add(gap.start, b"".join(chunks))
+            return artifact.read_wheel(file, named)
+        except ValueError:
+            return None
 
-
-class _Missing(Exception):
-    """The reader wants bytes that were not fetched yet."""
-
-    def __init__(self, start: int, end: int) -> None:
-        self.start = start
-        self.end = end
-
-
-class _Ranges(io.RawIOBase):
-    """A read-only file of which only some ranges are known."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._at = 0
-        self._known: list[tuple[int, bytes]] = []
-        self._total = 0
-
-    def rewound(self) -> _Ranges:
-        self._at = 0
-        return self
-
-    def add(self, start: int, body: bytes) -> None:
-        self._total += len(body)
-        if not body or self._total > _MAX_FETCHED:
-            raise InternalServer("The stored wheel could not be read")
-        self._known.append((start, body))
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        base = {0: 0, 1: self._at, 2: self._size}[whence]
-        if base + offset < 0:
-            raise ValueError("The archive points before its own beginning")
-        self._at = base + offset
-        return self._at
-
-    def close(self) -> None:
-        """Stays usable: the next attempt reads it again."""
-
-    def read(self, size: int = -1) -> bytes:
-        end = self._size if size < 0 else min(self._size, self._at + size)
-        out = bytearray()
-        while self._at < end:
-            piece = next((k for k in self._known if k[0] <= self._at < k[0] + len(k[1])), None)
-            if piece is None:
-                start, self._at = self._at, self._at - len(out)
-                raise _Missing(start, end)
-            start, body = piece
-            out += body[self._at - start : end - start]
-            self._at = min(end, start + len(body))
-        return bytes(out)
+    return await stored.read(content, read)
 
 
 async def metadata_of(view: RepoView, package: PackageKey, version: Listed) -> bytes | None:

@@ -27,12 +27,13 @@ _MOST = 64 * 1024**2
 
 
 async def read(content: Content, work: Callable[[IO[bytes]], T]) -> T:
-    """What `work` makes of the file, in a thread.  What it raises ValueError for is InternalServer: it was stored."""
+    """What `work` makes of the file, in a thread.  What it raises ValueError for, or a file that is not there, is
+    InternalServer: it was stored."""
     try:
         if content.path is not None:
             return await asyncio.to_thread(_local, content, work)
         return await _remote(content, work)
-    except ValueError as err:
+    except (ValueError, OSError) as err:
         raise InternalServer("A stored file could not be read") from err
 
 
