@@ -34,7 +34,7 @@ from registry.core.arns import Arns
 from registry.core.conditions import Context
 from registry.core.errors import AccessDenied, InternalServer, RegistryError, ResourceNotFound, Validation
 from registry.core.iam import Principal
-from registry.core.policy import Document, Kind, Only, Request, evaluate, parse
+from registry.core.policy import Document, Kind, Named, Only, Request, evaluate, parse
 from registry.core.ports import Tx
 from registry.core.types import Caller, Domain, RepoKey
 
@@ -316,14 +316,14 @@ def _weigh(rules: _Rules, documents: list[Document], request: Request, *, own: b
         return "allow" if administers or attached == "allow" else "no resource allow"
     if within:
         return "allow" if "allow" in (identity, attached) else "no identity allow"
-    if attached == "allow" and evaluate(documents, _directly(rules, request)) == "allow":
+    if attached == "allow" and evaluate(documents, _named(request, rules.direct)) == "allow":
         return "allow"
     return "no limit allow" if "allow" in (identity, attached) else "no identity allow"
 
 
-def _directly(rules: _Rules, request: Request) -> Only:
-    """The same, by somebody whom only his own name means."""
-    return Only(request.principal, request.account, request.action, request.resource, request.context, rules.direct)
+def _named(request: Request, names: frozenset[str]) -> Named:
+    """The same, by somebody whom only these names mean."""
+    return Named(request.principal, request.account, request.action, request.resource, request.context, names)
 
 
 # --- taking on a role --------------------------------------------------------------------------------------------
@@ -357,8 +357,7 @@ def _within_account(rules: _Rules, trust: Document, request: Request) -> Outcome
         return "resource deny"
     if attached != "allow" or not rules.here:
         return "no resource allow"
-    by_name = replace(request, account="") if rules.here else request
-    named = evaluate((trust,), by_name) == "allow"
+    named = evaluate((trust,), _named(request, rules.names | {"*"})) == "allow"
     return _weigh(rules, [trust] if named else [], request, own=True, administers=False)
 
 

@@ -40,17 +40,26 @@ class Request:
     context: Context
     names: frozenset[str] = frozenset()
 
-    def named_in(self, principals: frozenset[str]) -> bool:
-        """Does one of these entries stand for who asks?"""
-        return not (principals.isdisjoint(("*", self.account, self.principal)) and principals.isdisjoint(self.names))
+    def meant(self, principals: frozenset[str], *, negated: bool) -> bool:
+        """Does one of these entries (`negated`: none of them) stand for who asks?"""
+        strangers = principals.isdisjoint(("*", self.account, self.principal)) and principals.isdisjoint(self.names)
+        return strangers == negated
 
 
 @dataclass(frozen=True, slots=True)
 class Only(Request):
     """A request by somebody who is known by `names` alone: not as one of the account, and not as one of all."""
 
-    def named_in(self, principals: frozenset[str]) -> bool:
-        return not principals.isdisjoint(self.names)
+    def meant(self, principals: frozenset[str], *, negated: bool) -> bool:
+        return principals.isdisjoint(self.names) == negated
+
+
+@dataclass(frozen=True, slots=True)
+class Named(Request):
+    """What is allowed by naming one of `names`; "everybody but" names nobody.  Says nothing of what is denied."""
+
+    def meant(self, principals: frozenset[str], *, negated: bool) -> bool:
+        return not negated and not principals.isdisjoint(self.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +81,7 @@ class Statement:
 
     def names(self, request: Request) -> bool:
         """Is the statement about who asks?"""
-        return self.principals is None or request.named_in(self.principals) != self.not_principals
+        return self.principals is None or request.meant(self.principals, negated=self.not_principals)
 
     def applies(self, request: Request, lookup: Lookup) -> bool:
         """A variable that stands for nothing must not widen a statement that allows, nor narrow one that denies:
