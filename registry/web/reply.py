@@ -23,7 +23,7 @@ from registry.core.types import Listing, PackageKey, Stamp
 from registry.core.view import RepoView
 from registry.web import exchange, ranges
 from registry.web.adapter import Answer
-from registry.web.files import FileAnswer
+from registry.web.files import DerivedAnswer, FileAnswer
 from registry.web.indexes import IndexAnswer
 from registry.web.rendered import Rendered
 from registry.web.request import Req
@@ -87,6 +87,20 @@ async def content(
         media_type=media_type,
         etag=etag if etag is not None else digests.get("sha256") or digests.get("sha1"),
         headers=fixed,
+    )
+
+
+def derived(
+    content: Content, kind: str, body: bytes, *, media_type: str = "text/plain", cache_control: str = IMMUTABLE
+) -> Answer:
+    """A few bytes that follow from a file (its checksum); `kind` names what is derived.  ETag, 304, hot cache."""
+    identity = content.digests.get("sha256") or body.hex()
+    return DerivedAnswer(
+        (kind, identity),
+        body,
+        media_type=media_type,
+        etag=f"{kind}:{identity}",
+        headers={"cache-control": cache_control},
     )
 
 
