@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from starlette.responses import Response
-
 from protocols.maven import pom
 from protocols.maven.metadata import last_build
 from protocols.maven.names import ALGORITHMS, File, is_pom
@@ -54,7 +52,7 @@ async def answer(req: Req, view: RepoView, file: File, algorithm: str | None) ->
     """A file, or its checksum.  Raises ResourceNotFound, UpstreamUnavailable."""
     content, fixed = await opened(view, file)
     if algorithm is not None:
-        return await _checksum(view, file, content, algorithm)
+        return await _checksum(view, file, content, algorithm, fixed=fixed)
     return await reply.content(
         req,
         content,
@@ -91,7 +89,7 @@ async def _of_last_build(view: RepoView, file: File) -> Content:
     )
 
 
-async def _checksum(view: RepoView, file: File, content: Content, algorithm: str) -> Response:
+async def _checksum(view: RepoView, file: File, content: Content, algorithm: str, *, fixed: bool) -> Answer:
     digest = content.digests.get(algorithm)
     if digest is None:
         # Still on its way from outside: it is stored once the last byte came.
@@ -101,7 +99,8 @@ async def _checksum(view: RepoView, file: File, content: Content, algorithm: str
         digest = content.digests.get(algorithm)
     if digest is None:
         raise UpstreamUnavailable(f"{file.name} is still being fetched", retry_after=1)
-    return reply.text(digest, media_type=_PLAIN, headers={"cache-control": "no-cache", "etag": f'"{digest}"'})
+    cache_control = reply.IMMUTABLE if fixed else "no-cache"
+    return reply.derived(content, algorithm, digest.encode(), media_type=_PLAIN, cache_control=cache_control)
 
 
 def checksum_headers(digests: Mapping[str, str]) -> dict[str, str]:
