@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -242,12 +243,19 @@ def build(config: Config, environ: Mapping[str, str] | None = None) -> Applicati
 
 
 async def _sweeping(store: Metadata, blobs: Blobs, clock: SystemClock) -> None:
-    """Once an hour; processes that share a data directory may sweep at the same time."""
+    """Once an hour, in one of the processes that share a database."""
+    me = uuid.uuid4().hex
+
+    async def mine(tx: Tx) -> bool:
+        now = clock.now()
+        return await tx.stream.lease("sweep", me, now, now + 1500 * SWEEP_EVERY)
+
     while True:
         await asyncio.sleep(SWEEP_EVERY)
         try:
-            report = await sweep(store, blobs, clock)
-            log.info("Swept: %s", report)
+            if await store.write(mine):
+                report = await sweep(store, blobs, clock)
+                log.info("Swept: %s", report)
         except RegistryError:
             log.exception("The sweep failed; it is tried again in an hour")
 

@@ -57,3 +57,12 @@ def chosen(data: Path, document: Mapping[str, Any]) -> dict[str, Any]:
             os.environ.update(bucket.shared().environment)
         storage["blobs"] = _prefixes[data]
     return {**document, "storage": storage}
+
+
+def environ(settings: Mapping[str, Any]) -> dict[str, str]:
+    """The same settings as variables, for a server in a process of its own."""
+    return {
+        f"PACKYARD_{section}_{name}".upper(): str(value)
+        for section, values in settings.items()
+        for name, value in values.items()
+    }
