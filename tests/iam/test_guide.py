@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.harness import Server
+from tests.iam.issuer import running
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "guide" / "access.md").read_text()
@@ -90,3 +91,32 @@ def test_a_profile_that_takes_on_a_role_needs_nothing_but_its_settings(aws: Any,
     who = aws("aws sts get-caller-identity", AWS_CONFIG_FILE=str(config), AWS_PROFILE="deploy")
 
     assert who["Arn"] == "arn:aws:sts::111122223333:assumed-role/by-profile/nightly"
+
+
+def test_a_build_of_hosted_ci_needs_its_token_file_and_the_name_of_a_role(aws: Any, tmp_path: Path) -> None:
+    with running() as issuer:
+        aws(f"aws iam create-open-id-connect-provider --url {issuer.url} --client-id-list packyard")
+        name = issuer.url.split("://")[1]
+        trusted = {
+            "Effect": "Allow",
+            "Principal": {"Federated": f"arn:aws:iam::111122223333:oidc-provider/{name}"},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {"StringEquals": {f"{name}:aud": "packyard"}, "StringLike": {f"{name}:sub": "repo:acme/*"}},
+        }
+        document = json.dumps({"Version": "2012-10-17", "Statement": trusted})
+        aws(f"aws iam create-role --role-name build --assume-role-policy-document '{document}'")
+        aws(
+            "aws iam attach-role-policy --role-name build "
+            "--policy-arn arn:aws:iam::aws:policy/AWSCodeArtifactAdminAccess"
+        )
+        (tmp_path / "token").write_text(issuer.token())
+        config = tmp_path / "config"
+        config.write_text(
+            "[profile ci]\nrole_arn = arn:aws:iam::111122223333:role/build\n"
+            f"web_identity_token_file = {tmp_path / 'token'}\nrole_session_name = build-7\n"
+        )
+        ci = {"AWS_CONFIG_FILE": str(config), "AWS_PROFILE": "ci"}
+        assert aws("aws sts get-caller-identity", **ci)["Arn"].endswith(":assumed-role/build/build-7")
+        aws("aws codeartifact create-domain --domain built", **ci)
+        made = aws("aws codeartifact get-authorization-token --domain built --duration-seconds 0", **ci)
+        assert made["authorizationToken"]
