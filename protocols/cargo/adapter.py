@@ -9,7 +9,7 @@ from starlette.responses import Response
 from protocols.cargo import changes, index, names, publish, search
 from protocols.cargo.fetch import CargoFetcher
 from protocols.cargo.lines import refresh
-from registry.core import errors
+from registry.core import errors, semver
 from registry.core.errors import RegistryError
 from registry.core.ports import Fetcher
 from registry.core.types import FormatInfo
@@ -22,7 +22,7 @@ INFO = FormatInfo(
     name=names.FORMAT,
     canonical=names.canonical,
     canonical_version=names.canonical_version,
-    sort=names.sort,
+    sort=semver.sort,
     # A version has one file; what is merged over hops is the mark that its registry puts on it.
     merges_files=True,
     connections=("public:crates-io",),

@@ -104,31 +104,9 @@ def canonical_version(text: str) -> str:
     return text.partition("+")[0]
 
 
-def is_prerelease(version: str) -> bool:
-    """Of a version with or without build metadata."""
-    return "-" in version.partition("+")[0]
-
-
 def requirement(text: str) -> str:
     """A version requirement, as it is.  Raises ValueError: one that cannot be read breaks a crate for everybody."""
     comparators = text.split(",")
     if len(text) > 1024 or len(comparators) > 32 or not all(map(_COMPARATOR.match, comparators)):
         raise ValueError(f"{text[:80]!r} is not a version requirement")
     return text
-
-
-def sort(version: str) -> str:
-    """A text that orders versions by semver precedence, byte by byte; build metadata counts for nothing.
-
-    A number is its length in two hex digits, then its digits.  A prerelease identifier is `1` and a number, or
-    `2`, the text and `!`, which is below every character of an identifier.  A release ends in `~`, above both.
-    """
-    core, dash, prerelease = version.partition("+")[0].partition("-")
-    key = "".join(map(_number, core.split(".")))
-    if not dash:
-        return f"{key}~"
-    return key + "".join(f"1{_number(part)}" if part.isdigit() else f"2{part}!" for part in prerelease.split("."))
-
-
-def _number(digits: str) -> str:
-    return f"{min(len(digits), 255):02x}{digits}"

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from protocols.cargo import lines, names
+from registry.core import semver
 from registry.core.errors import RegistryError, Validation
 from registry.core.types import Listed, PackageRow
 from registry.core.view import RepoView
@@ -74,7 +75,7 @@ async def _crate(view: RepoView, row: PackageRow) -> dict[str, object] | None:
 def _newest(versions: Sequence[Listed]) -> Listed | None:
     """The highest that is not yanked, a release before a prerelease."""
     live = [each for each in versions if not lines.is_yanked(each)]
-    releases = [each for each in live if not names.is_prerelease(each.version)]
+    releases = [each for each in live if not semver.is_prerelease(each.version)]
     found = releases or live
     return found[-1] if found else None
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from protocols.npm import changes, names, packuments, search, session, tags, unpublish
 from protocols.npm.fetch import NpmFetcher
-from registry.core import errors
+from registry.core import errors, semver
 from registry.core.errors import RegistryError
 from registry.core.types import FormatInfo
 from registry.web import reply
@@ -24,7 +24,7 @@ INFO = FormatInfo(
     name=names.FORMAT,
     canonical=names.canonical,
     canonical_version=names.canonical_version,
-    sort=names.sort,
+    sort=semver.sort,
     publish=("PublishPackageVersion",),
     connections=("public:npmjs",),
     tag_latest="latest",

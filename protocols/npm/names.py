@@ -96,28 +96,6 @@ def canonical_version(text: str) -> str:
     return f"{core}-{'.'.join(parts)}"
 
 
-def is_prerelease(version: str) -> bool:
-    """Whether a canonical version is one."""
-    return "-" in version
-
-
-def sort(version: str) -> str:
-    """A text that orders canonical versions by semver precedence, byte by byte.
-
-    A number is its length in two hex digits, then its digits.  A prerelease identifier is `1` and a number, or
-    `2`, the text and `!`, which is below every character of an identifier.  A release ends in `~`, above both.
-    """
-    core, dash, prerelease = version.partition("-")
-    key = "".join(map(_number, core.split(".")))
-    if not dash:
-        return key + "~"
-    return key + "".join("1" + _number(part) if part.isdigit() else f"2{part}!" for part in prerelease.split("."))
-
-
-def _number(digits: str) -> str:
-    return f"{len(digits):02x}{digits}"
-
-
 def tag(text: str) -> str:
     """A dist-tag's name as it came.  Raises ValueError for what would read as a version range."""
     if text == "latest":

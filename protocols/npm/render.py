@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from msgspec import Raw
 
 from protocols.npm import jsontext, manifest, names
+from registry.core import semver
 from registry.core.errors import ResourceNotFound
 from registry.core.types import Listed, Listing, PackageKey
 
@@ -80,7 +81,7 @@ def targets(listing: Listing) -> dict[str, str]:
     found = {tag: version for tag, version in listing.tags.items() if version in shown}
     if "latest" not in found and listing.versions:
         ascending = [version.version for version in listing.versions]
-        releases = [version for version in ascending if not names.is_prerelease(version)]
+        releases = [version for version in ascending if not semver.is_prerelease(version)]
         found["latest"] = (releases or ascending)[-1]
     return found
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols.cargo import names
+from registry.core import semver
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_what_is_no_version(text: str) -> None:
 
 def test_build_metadata_is_no_part_of_the_identity() -> None:
     assert names.canonical_version("1.0.7-rc.1+build.5") == "1.0.7-rc.1"
-    assert names.sort("1.0.7+x") == names.sort("1.0.7")
+    assert semver.sort("1.0.7+x") == semver.sort("1.0.7")
 
 
 def test_the_order_is_that_of_semver() -> None:
@@ -64,7 +65,7 @@ def test_the_order_is_that_of_semver() -> None:
     ]  # fmt: skip
 
     backwards = ordered[::-1]
-    assert sorted(backwards, key=names.sort) == ordered
+    assert sorted(backwards, key=semver.sort) == ordered
 
 
 _identifier = st.from_regex(r"(0|[1-9][0-9]{0,3}|[0-9]{0,2}[a-zA-Z-][0-9a-zA-Z-]{0,3})", fullmatch=True)
@@ -86,7 +87,7 @@ def _precedence(version: str) -> tuple[object, ...]:
 @given(_versions, _versions)
 def test_any_two_versions_sort_by_precedence(one: str, other: str) -> None:
     assert names.canonical_version(one) == one
-    assert (names.sort(one) < names.sort(other)) == (_precedence(one) < _precedence(other))
+    assert (semver.sort(one) < semver.sort(other)) == (_precedence(one) < _precedence(other))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.npm import names
+from registry.core.semver import sort
 from registry.core.types import PackageKey
 
 number = st.integers(0, 2**53 - 1) | st.integers(0, 20)
@@ -20,7 +21,7 @@ versions = st.builds("{}.{}.{}{}".format, number, number, number, prerelease)
 def test_sort_keys_order_as_semver_does(one: str, other: str) -> None:
     expected = semver.Version.parse(one).compare(other)
 
-    left, right = names.sort(one).encode(), names.sort(other).encode()
+    left, right = sort(one).encode(), sort(other).encode()
 
     assert (left > right) - (left < right) == expected
 

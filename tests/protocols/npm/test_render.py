@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from protocols.npm import jsontext, manifest, names, render
+from protocols.npm import jsontext, manifest, render
+from registry.core import semver
 from registry.core.errors import ResourceNotFound
 from registry.core.types import Listed, Listing, PackageKey, Stamp, Status
 
@@ -20,7 +21,7 @@ def listed(version: str, published: int = 1_700_000_000_123, **more: object) -> 
     native = manifest.native(
         jsontext.decode(json.dumps(fields).encode(), manifest.Manifest), package=LEFT, version=version
     )
-    return Listed(version, version, Status.PUBLISHED, native, (), published, names.sort(version))
+    return Listed(version, version, Status.PUBLISHED, native, (), published, semver.sort(version))
 
 
 def listing(*versions: Listed, **tags: str) -> Listing:
