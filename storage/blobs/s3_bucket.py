@@ -27,6 +27,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader, create_loader
+from botocore.utils import get_environ_proxies
 from lxml import etree
 from yarl import URL
 
@@ -139,6 +140,7 @@ class Bucket:
             session = await self._connected(config)
         except (BotoCoreError, ValueError) as error:
             raise Unavailable(f"The bucket cannot be set up: {error}") from error
+        self._proxy = await asyncio.to_thread(_proxy_to, self.client.meta.endpoint_url)
         self._session = await self._stack.enter_async_context(await self._http(session))
 
     async def close(self) -> None:
@@ -172,7 +174,6 @@ class Bucket:
                 sock_read=settings.read_timeout,
             ),
             auto_decompress=False,
-            trust_env=True,
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("Accept-Encoding", "Content-Type", "User-Agent"),
         )
@@ -240,7 +241,9 @@ class Bucket:
     async def _asked(
         self, method: str, address: URL, headers: Mapping[str, str], body: Any = None
     ) -> aiohttp.ClientResponse:
-        reply = await self._session.request(method, address, data=body, headers=headers, allow_redirects=False)
+        reply = await self._session.request(
+            method, address, data=body, headers=headers, allow_redirects=False, proxy=self._proxy
+        )
         if reply.status < 300:
             return reply
         async with reply:
@@ -283,6 +286,12 @@ def unavailable(error: BaseException) -> Unavailable:
 async def pause(attempt: int) -> None:
     """Back off: twice as long each time, and never all at the same moment."""
     await asyncio.sleep(min(_LONGEST_PAUSE, _PAUSE * 2**attempt) * random.uniform(0.5, 1.0))  # noqa: S311
+
+
+def _proxy_to(address: str) -> str | None:
+    """HTTPS_PROXY, HTTP_PROXY and NO_PROXY, asked once: aiohttp would ask in a thread for every request."""
+    found: str | None = get_environ_proxies(address).get(address.partition("://")[0])
+    return found
 
 
 @cache
