@@ -12,8 +12,10 @@ import asyncio
 import base64
 import binascii
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -34,6 +36,8 @@ from registry.core.types import (
     Staged,
     VersionKey,
 )
+
+T = TypeVar("T")
 
 MAX_INDEX = 4 * 1024**2
 MAX_DOCUMENT = 64 * 1024**2
@@ -62,6 +66,7 @@ class NuGetFetcher:
 
     def __init__(self) -> None:
         self._indexes: dict[str, tuple[float, Resources]] = {}
+        self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Lock]] = WeakKeyDictionary()
 
     async def listing(
         self, http: Http, package: PackageKey, validators: Mapping[str, str]
@@ -79,7 +84,7 @@ class NuGetFetcher:
     ) -> Remote | NotModified | Absent:
         flat = f"{resources.flat}{names.quoted(package)}/index.json" if resources.flat else ""
         registration = f"{resources.registration}{names.quoted(package)}/index.json" if resources.registration else ""
-        versions, metadata = await asyncio.gather(
+        versions, metadata = await _together(
             _get(http, flat, _picked(validators, _FLAT)), _get(http, registration, _picked(validators, _REGISTRATION))
         )
         if flat and versions.body is None and not versions.same:
@@ -101,9 +106,17 @@ class NuGetFetcher:
         return await asyncio.to_thread(_assembled, package, resources, listed, found, seen)
 
     async def _resources(self, http: Http) -> Resources:
-        known = self._indexes.get(http.base)
-        if known is not None and time.monotonic() - known[0] < _REMEMBERED:
+        """Asked for once, however many wait for it."""
+        lock = self._locks.setdefault(asyncio.get_running_loop(), {}).setdefault(http.base, asyncio.Lock())
+        async with lock:
+            known = self._indexes.get(http.base)
+            if known is None or time.monotonic() - known[0] >= _REMEMBERED:
+                if len(self._indexes) >= _MOST_INDEXES:
+                    self._indexes.clear()
+                known = self._indexes[http.base] = (time.monotonic(), await self._looked_up(http))
             return known[1]
+
+    async def _looked_up(self, http: Http) -> Resources:
         for entrance in _ENTRANCES:
             async with http.get(entrance, {"accept": "application/json"}) as reply:
                 if reply.status != 200:
@@ -112,9 +125,6 @@ class NuGetFetcher:
                 body, url = await reply.body(MAX_INDEX), reply.url
             resources = read_index(body, url)
             if resources is not None:
-                if len(self._indexes) >= _MOST_INDEXES:
-                    self._indexes.clear()
-                self._indexes[http.base] = (time.monotonic(), resources)
                 return resources
             status = 200
         raise UpstreamUnavailable(f"The external registry has no V3 service index (it answered {status})")
@@ -142,6 +152,18 @@ class NuGetFetcher:
             if asset.endswith(".nuspec") and name.endswith(".nupkg") and folder.count("/") > 3:
                 return RemoteFile(asset, f"{folder}/{asset}", None, {})
         return None
+
+
+async def _together(*work: Coroutine[None, None, T]) -> list[T]:
+    """All of them at once; the first that fails ends the others."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        return list(await asyncio.gather(*tasks))
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 async def _get(http: Http, url: str, validators: Mapping[str, str]) -> _Answer:
@@ -188,7 +210,7 @@ async def _leaves(http: Http, metadata: _Answer, *, lenient: bool) -> dict[str, 
                 raise UpstreamUnavailable("The external registry names a page of a registration that it does not have")
             return await asyncio.to_thread(remote.page, answer.body, answer.url)
 
-    for each in await asyncio.gather(*map(one, pages)):
+    for each in await _together(*map(one, pages)):
         found.update(each)
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from protocols.nuget.names import Version, parse_version
 
@@ -52,6 +53,7 @@ def parse(text: str) -> Range:
     return Range(low, high, low_in and low is not None, high_in and high is not None)
 
 
+@lru_cache(8192)
 def shown(text: str) -> tuple[str, bool]:
     """The normal form and whether it needs SemVer 2; what cannot be read stays as it is."""
     try:

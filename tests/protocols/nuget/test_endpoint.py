@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import http.client
+import os
 from dataclasses import replace
 
 import pytest
@@ -64,6 +66,23 @@ def test_without_credentials_there_is_a_challenge_and_no_warning(feed: Feed) -> 
     wrong = replace(feed, token="wrong").push(Package())
     assert wrong.status == 401
     assert "token" in wrong.headers["x-nuget-warning"]
+
+
+def test_a_large_push_that_is_refused_is_sent_again_on_the_same_connection(feed: Feed) -> None:
+    package = Package("Large", files={"lib/x": os.urandom(4_000_000)})
+    connection = http.client.HTTPConnection(feed.server.host, timeout=30)
+    path = f"/nuget/d/dom-111122223333/{feed.repo}/v3/package/"
+    statuses = []
+    for credentials in ({}, {"Authorization": basic(feed.server.token())}):
+        headers, body = pushed(package.nupkg())
+        connection.request("PUT", path, body, {**headers, **credentials}, encode_chunked=True)
+        answer = connection.getresponse()
+        answer.read()
+        statuses.append(answer.status)
+    connection.close()
+
+    assert statuses == [401, 201]
+    assert feed.server.app.limits.discard_bytes > feed.server.config.quotas.asset_bytes
 
 
 def test_a_push_of_the_same_bytes_succeeds_again_and_of_others_conflicts(feed: Feed) -> None:

@@ -16,6 +16,7 @@ import pytest
 from protocols.nuget import fetch, native
 from protocols.nuget.fetch import NuGetFetcher
 from protocols.nuget.names import package
+from protocols.nuget.remote import remark
 from registry.core.errors import UpstreamUnavailable
 from registry.core.ports import Confirms, Sidecars
 from registry.core.types import Absent, Digests, NotModified, Remote, RemoteFile, RemoteVersion, Staged
@@ -236,6 +237,14 @@ async def test_a_service_index_is_remembered_until_something_fails() -> None:
     assert feed.asked.count(f"{HOME}v3/index.json") == 2
 
 
+async def test_a_service_index_is_asked_for_once_by_many_at_once() -> None:
+    fetcher, feed = NuGetFetcher(), gallery(["1.0.0"], registration(leaf("1.0.0")))
+
+    await asyncio.gather(*(fetcher.listing(feed, HELLO, {}) for _ in range(20)))
+
+    assert feed.asked.count(f"{HOME}v3/index.json") == 1
+
+
 async def test_a_package_that_is_not_there_is_absent() -> None:
     feed = gallery(["1.0.0"], registration(leaf("1.0.0")))
     del feed.pages[FLAT]
@@ -272,6 +281,24 @@ async def test_a_listing_is_revalidated_by_both_of_its_documents() -> None:
     assert isinstance(third, Remote)
     assert [each.version for each in third.versions] == ["1.0.0", "2.0.0"]
     assert native.unpack(third.versions[0].native).unlisted
+
+
+async def test_marks_of_a_retained_version_follow_the_registry_and_nothing_else_does() -> None:
+    stored = native.pack({"id": "A", "description": "mine", "packageHash": "h"}, semver2=True)
+    told = registration(leaf("1.0.0", description="theirs", listed=False, deprecation={"reasons": ["Legacy"]}))
+    remote_native = (await listed(gallery(["1.0.0"], told))).versions[0].native
+
+    marked = remark(stored, remote_native)
+
+    assert native.unpack(marked).unlisted and native.unpack(marked).semver2
+    assert native.fields(marked) == {
+        "id": "A", "description": "mine", "packageHash": "h", "deprecation": {"reasons": ["Legacy"]},
+    }  # fmt: skip
+    assert remark(marked, remote_native) == marked
+    bare = (await listed(gallery(["1.0.0"], None))).versions[0].native
+    assert remark(marked, bare) == marked
+    plain = (await listed(gallery(["1.0.0"], registration(leaf("1.0.0"))))).versions[0].native
+    assert native.unpack(remark(marked, plain)) == native.unpack(stored)
 
 
 # --- files -----------------------------------------------------------------------------------------
