@@ -32,6 +32,9 @@ _ASSET = "select a.version_id, a.name, a.uploaded, a.native, b.key, b.size, b.md
 _BLOB = " join blob b on b.domain_id = a.domain_id and b.sha256 = a.sha256"
 _STATUS = {status.value: status for status in Status}
 
+_ROW = 128
+"""Bytes that a row counts for, when many of them are put together."""
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Facts).decode
 
@@ -66,10 +69,7 @@ class Versions:
             f" where v.package_id in ({inside}) order by a.version_id, a.name",
             *package_ids,
         )
-        assets: dict[int, list[Asset]] = {}
-        for row in rows:
-            assets.setdefault(row[0], []).append(_asset(row))
-        return [_version(head, bytes(head[14]), tuple(assets.get(head[0], ()))) for head in heads]
+        return await self._sql.aside(_ROW * (len(heads) + len(rows)), _joined, heads, rows)
 
     async def page(
         self, package_id: int, where: VersionFilter, after: tuple[str, ...] | None, limit: int
@@ -221,6 +221,14 @@ class Versions:
                 rows[0][0],
                 *run,
             )
+
+
+def _joined(heads: Sequence[Any], rows: Sequence[Any]) -> list[Version]:
+    """Versions, each with its assets."""
+    assets: dict[int, list[Asset]] = {}
+    for row in rows:
+        assets.setdefault(row[0], []).append(_asset(row))
+    return [_version(head, bytes(head[14]), tuple(assets.get(head[0], ()))) for head in heads]
 
 
 def _version(row: Any, native: bytes, assets: tuple[Asset, ...]) -> Version:
