@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from registry.core.types import AccessKey, User
+
 Kind = Literal["user", "group", "role"]
 
 
@@ -126,6 +128,12 @@ class Principals(Protocol):
 
     async def get(self, id: str) -> Principal | None: ...
     async def named(self, account: str, kind: Kind, name: str) -> Principal | None: ...
+    async def known(self, id: str) -> User | None:
+        """The little of a user or role that says who asks; for every request."""
+
+    async def by_key(self, key: str) -> tuple[AccessKey, User] | None:
+        """An access key and whose it is; for every request."""
+
     async def page(self, account: str, kind: Kind, prefix: str, after: str | None, limit: int) -> list[Principal]:
         """Those whose path begins with `prefix`, by name (without regard to case), after that name in lower case."""
 

@@ -13,9 +13,8 @@ from dataclasses import replace
 
 from registry.core import arns
 from registry.core.errors import Unauthenticated
-from registry.core.iam import Principal
 from registry.core.ports import Tx
-from registry.core.types import Caller
+from registry.core.types import Caller, User
 from registry.identity.secrets import Secrets
 from registry.identity.sessions import Session, Sessions, facts, invalid
 from registry.identity.tokens import Claims
@@ -43,12 +42,10 @@ async def by_key(
         if caller is None:
             raise invalid()
         return caller, secret
-    key = await tx.identity.key(access_key_id)
-    if key is None or not key.active or session_token:
+    found = await tx.principals.by_key(access_key_id) if not session_token else None
+    if found is None or not found[0].active:
         raise invalid()
-    owner = await tx.principals.named(key.account, "user", key.user)
-    if owner is None:
-        raise invalid()
+    key, owner = found
     return user(owner), secrets.unseal(key.secret, key.id).decode()
 
 
@@ -66,7 +63,7 @@ async def by_claims(tx: Tx, claims: Claims) -> Caller:
         if caller is None:
             raise Unauthenticated(_REFUSED)
         return replace(caller, token_domain=domain)
-    owner = await tx.principals.get(claims.user_id)
+    owner = await tx.principals.known(claims.user_id)
     if owner is None or owner.account != claims.account:
         raise Unauthenticated(_REFUSED)
     if claims.stored:
@@ -78,10 +75,10 @@ async def by_claims(tx: Tx, claims: Claims) -> Caller:
 
 async def by_session(tx: Tx, session: Session) -> Caller | None:
     """None when its user or role is gone."""
-    owner = await tx.principals.get(session.principal)
+    owner = await tx.principals.known(session.principal)
     if owner is None:
         return None
-    arn, user_id = owner.arn, owner.id
+    arn, user_id = arns.user(owner.account, owner.path, owner.name), owner.id
     if session.kind == "AssumedRole":
         arn, user_id = arns.session(owner.account, owner.name, session.name), f"{owner.id}:{session.name}"
     return Caller(
@@ -99,6 +96,12 @@ async def by_session(tx: Tx, session: Session) -> Caller | None:
     )
 
 
-def user(owner: Principal, *, token_domain: int | None = None) -> Caller:
+def user(owner: User, *, token_domain: int | None = None) -> Caller:
     """A user with long-term credentials."""
-    return Caller(account=owner.account, arn=owner.arn, user_id=owner.id, name=owner.name, token_domain=token_domain)
+    return Caller(
+        account=owner.account,
+        arn=arns.user(owner.account, owner.path, owner.name),
+        user_id=owner.id,
+        name=owner.name,
+        token_domain=token_domain,
+    )

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from registry.core.iam import Credential, Grants, Key, Kind, Principal
+from registry.core.types import AccessKey, User
 from storage.metadata.sql import Sql, marks
 
 _PRINCIPAL = (
@@ -84,6 +85,22 @@ class Principals:
     async def get(self, id: str) -> Principal | None:
         row = await self._sql.row(f"select {_PRINCIPAL} from iam_principal p where p.id = $1", id)
         return _principal(row) if row else None
+
+    async def known(self, id: str) -> User | None:
+        row = await self._sql.row("select account, name, path, id, created from iam_principal where id = $1", id)
+        return User(*row) if row else None
+
+    async def by_key(self, key: str) -> tuple[AccessKey, User] | None:
+        row: Any = await self._sql.row(
+            "select k.secret, k.active, p.account, p.name, p.path, p.id, p.created from iam_key k"
+            " join iam_principal p on p.id = k.owner where k.id = $1",
+            key,
+        )
+        if row is None:
+            return None
+        secret, active, *owner = row
+        user = User(*owner)
+        return AccessKey(key, user.account, user.name, bytes(secret), bool(active)), user
 
     async def named(self, account: str, kind: Kind, name: str) -> Principal | None:
         row = await self._sql.row(
