@@ -2,9 +2,9 @@
 
     modes = await services.groups.modes(tx, repository, package)
 
-A question is answered by one indexed statement over the keys that the package's path has, whatever the number of
-groups; the answer is remembered for as long as the domain's topology counter stands still, which every change to a
-group grows.
+Of a domain with few groups all are kept in memory; else a question is answered by one indexed statement over the keys
+that the package's path has, whatever the number of groups.  The answer is remembered for as long as the domain's
+topology counter stands still, which every change to a group grows.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from registry.core.types import Control, Mode, PackageGroup, PackageKey, Reposit
 
 KINDS: tuple[Restriction, ...] = ("EXTERNAL_UPSTREAM", "INTERNAL_UPSTREAM", "PUBLISH")
 _REMEMBERED = 16_384
+_DOMAINS = 64
 _PAGE = 1000
+_FEW = 64
+"""Up to so many groups of a domain are kept in memory whole."""
 
 Lists = Mapping[tuple[int, Restriction], Mapping[int, str]]
 """(group, kind) -> repository -> its name."""
@@ -110,7 +113,7 @@ class Groups:
     """
 
     _known: dict[tuple[int, int, PackageKey], Association | None] = field(default_factory=dict)
-    _whole: dict[int, tuple[int, Hierarchy]] = field(default_factory=dict)
+    _whole: dict[int, tuple[int, Hierarchy | None]] = field(default_factory=dict)
 
     async def modes(self, tx: Tx, repository: Repository, package: PackageKey, *, topology: int | None = None) -> Modes:
         """The effective origin controls of the package's group for a repository.
@@ -131,7 +134,7 @@ class Groups:
         known = self._known
         if question in known:
             return known[question]
-        answer = await _read(tx, domain_id, package)
+        answer = await self._read(tx, domain_id, topology, package)
         # What a write sees may never be committed, and its counter be given out again.
         if not tx.writes:
             if len(known) >= _REMEMBERED:
@@ -144,15 +147,33 @@ class Groups:
         domain = await tx.domains.by_id(domain_id)
         topology = -1 if domain is None else domain.topology
         kept = self._whole.get(domain_id)
-        if kept is not None and kept[0] == topology and not among:
+        if kept is not None and kept[0] == topology and kept[1] is not None and not among:
             return kept[1]
-        groups = await _all(tx, domain_id)
-        hierarchy = Hierarchy([*groups, *among])
-        if not tx.writes and not among:
-            if len(self._whole) >= 16:
-                self._whole = {}
-            self._whole[domain_id] = (topology, hierarchy)
+        hierarchy = Hierarchy([*await _all(tx, domain_id), *among])
+        if not among:
+            self._keep(tx, domain_id, topology, hierarchy)
         return hierarchy
+
+    async def _read(self, tx: Tx, domain_id: int, topology: int, package: PackageKey) -> Association | None:
+        """From memory where all groups are there, else by the keys of the package's path."""
+        kept = self._whole.get(domain_id)
+        if (kept is None or kept[0] != topology) and not tx.writes:
+            few = await tx.groups.page(domain_id, "", None, _FEW + 1)
+            kept = self._keep(tx, domain_id, topology, Hierarchy(few) if len(few) <= _FEW else None)
+        hierarchy = kept[1] if kept is not None and kept[0] == topology else None
+        if hierarchy is None:
+            keys = tuple(dict.fromkeys(patterns.keys(package.format, package.namespace or "", package.name)))
+            hierarchy = Hierarchy(await tx.groups.under(domain_id, keys))
+        found = hierarchy.associated(package)
+        return None if found is None else Association.of(await lined(tx, hierarchy, found[0]), found[1])
+
+    def _keep(self, tx: Tx, domain_id: int, topology: int, hierarchy: Hierarchy | None) -> tuple[int, Hierarchy | None]:
+        kept = (topology, hierarchy)
+        if not tx.writes:
+            if len(self._whole) >= _DOMAINS:
+                self._whole = {}
+            self._whole[domain_id] = kept
+        return kept
 
 
 async def line(tx: Tx, group: PackageGroup) -> Line:
@@ -166,13 +187,6 @@ async def lined(tx: Tx, hierarchy: Hierarchy, group: PackageGroup) -> Line:
     """The same, where the hierarchy is known."""
     groups = hierarchy.line(group)
     return Line(groups, await _lists(tx, groups))
-
-
-async def _read(tx: Tx, domain_id: int, package: PackageKey) -> Association | None:
-    keys = tuple(dict.fromkeys(patterns.keys(package.format, package.namespace or "", package.name)))
-    hierarchy = Hierarchy(await tx.groups.under(domain_id, keys))
-    found = hierarchy.associated(package)
-    return None if found is None else Association.of(await lined(tx, hierarchy, found[0]), found[1])
 
 
 async def _lists(tx: Tx, groups: Sequence[PackageGroup]) -> Lists:
