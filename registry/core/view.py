@@ -128,7 +128,7 @@ class RepoView:
 
         Needs the format's publish actions on the package.  Raises AccessDenied."""
         publisher = self._publisher(key.package)
-        return await self.services.store.read(lambda tx: finishing.held(tx, publisher, key.version))
+        return await self.services.store.glance(lambda tx: finishing.held(tx, publisher, key.version))
 
     async def newest(self, package: PackageKey) -> str | None:
         """The newest version that this repository itself holds, whatever the status, by the format's order.
