@@ -1,4 +1,4 @@
-"""Unmodified gem and Bundler, of Debian 12 and of the release after it, against a real server."""
+"""Unmodified gem and Bundler of three generations against a real server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.samples.ruby import Gem, push
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 
 PUBLIC = "public:ruby-gems-org"
-GENERATIONS = ["3.3", "3.6"]
+GENERATIONS = {"3.3": "ruby", "3.6": "rubygems-next/bin", "current": "rubygems-current/bin"}
 _numbers = itertools.count()
 
 
@@ -47,10 +47,9 @@ class Client:
     home: Home = field(init=False)
 
     def __post_init__(self) -> None:
-        new = self.generation != "3.3"
+        folder = GENERATIONS[self.generation]
         self.gem_binary, self.bundle_binary = (
-            tool(f"rubygems-next/bin/{name}") if new else tool(f"ruby/{name}", or_path=name)
-            for name in ("gem", "bundle")
+            tool(f"{folder}/{name}", or_path=name if folder == "ruby" else None) for name in ("gem", "bundle")
         )
         self.aws = self.server.boto()
         self.home = Home(self.folder, {
@@ -118,11 +117,17 @@ class Client:
         return [each["status"] for each in self.server.records() if str(each.get("path", "")).endswith(wanted)]
 
 
-@pytest.fixture(params=GENERATIONS)
+def generations(*names: str) -> pytest.MarkDecorator:
+    """Not every fact is shown to every generation: each start of one takes half a second."""
+    return pytest.mark.parametrize("client", names, indirect=True)
+
+
+@pytest.fixture
 def client(request: pytest.FixtureRequest, pair: Pair, tmp_path: Path) -> Client:
     return Client(request.param, tmp_path, pair.front)
 
 
+@generations("3.3", "current")
 def test_gem_pushes_and_is_told_what_came_of_it(client: Client) -> None:
     file = client.write(Gem(needs=[("dep", ["~> 1.0"], "runtime")]))
     credentials = client.folder / ".gem" / "credentials"
@@ -152,6 +157,7 @@ def test_gem_pushes_and_is_told_what_came_of_it(client: Client) -> None:
     assert "policies" in client.gem("owner", "hola", "-a", "x", "--host", client.host, key=client.token, ok=False)
 
 
+@generations("3.3", "3.6", "current")
 def test_gem_installs_lists_searches_and_fetches(client: Client) -> None:
     for gem in (
         Gem("hola", needs=[("dep", ["~> 1.0"], "runtime"), ("rake", [">= 0"], "development")]),
@@ -182,6 +188,7 @@ def test_gem_installs_lists_searches_and_fetches(client: Client) -> None:
     assert "new (1.0.0)" in client.remote("list", "-r")  # within the second in which the client wrote its copy
 
 
+@generations("3.3", "3.6", "current")
 def test_bundler_follows_what_is_published_and_taken_away(client: Client) -> None:
     for gem in (Gem("hola", needs=[("dep", [">= 1", "< 3"], "runtime")]), Gem("dep"), Gem("fast", platform="java")):
         push(client.shop, gem.build())
@@ -211,6 +218,7 @@ def test_bundler_follows_what_is_published_and_taken_away(client: Client) -> Non
         assert "sha256=" in (work / "Gemfile.lock").read_text()
 
 
+@generations("3.3", "current")
 def test_bundler_reads_on_instead_of_reading_again(client: Client) -> None:
     for number in range(30):
         push(client.shop, Gem("hola", f"1.{number}").build())
@@ -227,7 +235,7 @@ def test_bundler_reads_on_instead_of_reading_again(client: Client) -> None:
     assert client.asked("info/hola")[:2] == [200, 206]
 
 
-@pytest.mark.parametrize("client", ["3.3"], indirect=True)
+@generations("3.3")
 def test_the_full_index_and_many_dependencies_work_too(client: Client) -> None:
     names = [f"many{n}" for n in range(60)]
     for name in names:
@@ -240,6 +248,7 @@ def test_the_full_index_and_many_dependencies_work_too(client: Client) -> None:
     assert (work / "Gemfile.lock").read_text().count("many") >= 120
 
 
+@generations("3.3", "3.6", "current")
 def test_gems_come_from_the_public_registry_by_name(client: Client, pair: Pair) -> None:
     public = Shop(pair.back, "ruby", "main", "pub")
     word = f"word{next(_numbers)}"
@@ -265,7 +274,7 @@ def test_gems_come_from_the_public_registry_by_name(client: Client, pair: Pair) 
     assert {each["package"] for each in kept} == {word, dep}
 
 
-@pytest.mark.parametrize("client", ["3.6"], indirect=True)
+@generations("3.6")
 def test_credentials_that_are_missing_or_wrong_are_asked_for_in_words(client: Client) -> None:
     push(client.shop, Gem().build())
     work = client.project('gem "hola"')
@@ -279,6 +288,7 @@ def test_credentials_that_are_missing_or_wrong_are_asked_for_in_words(client: Cl
     assert "Bad username or password" in wrong
 
 
+@generations("3.3", "current")
 def test_a_login_is_all_that_gem_and_bundler_need(client: Client) -> None:
     env = {
         "AWS_ACCESS_KEY_ID": client.server.access_key,
