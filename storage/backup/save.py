@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from registry.core.errors import Unavailable
 from registry.core.ports import BlobStore, Staging
 from registry.core.threads import Threads
 from registry.core.types import Digests
@@ -179,10 +180,13 @@ async def _fetch(files: Files, directory: Path, incoming: Path, threads: Threads
 
 async def _arrived(blobs: BlobStore, staging: Staging, each: Stored) -> bool:
     """False when the file is gone or is not what it was.  Raises Unavailable when it only cannot be had now."""
-    if await blobs.stat(each.key) != each.size:
-        return False
-    async for chunk in blobs.read(each.key, 0, each.size):
-        await staging.write(chunk)
+    try:
+        async for chunk in blobs.read(each.key, 0, each.size):
+            await staging.write(chunk)
+    except Unavailable:
+        if await blobs.stat(each.key) != each.size:
+            return False
+        raise
     return (await staging.done()).digests == each.digests
 
 

@@ -10,6 +10,7 @@ boto3 finds them.
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import random
 import ssl
@@ -66,6 +67,8 @@ class S3Settings:
     connections: int = 64
     part_bytes: int = 8 * 1024 * 1024
     """Larger files are uploaded in parts of this size."""
+    slowest: int = 64 * 1024
+    """Bytes a second below which an upload is given up, besides the other times."""
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     """`aws_access_key_id`, ... for tests; empty: as boto3 finds them."""
 
@@ -124,9 +127,20 @@ class Bucket:
 
     async def open(self) -> None:
         """Raises Unavailable when the settings are of no use (no region for a bucket that needs one, ...)."""
+        try:
+            session = await self._connected(self._config(self.settings.addressing))
+        except (BotoCoreError, ValueError) as error:
+            raise Unavailable(f"The bucket cannot be set up: {error}") from error
+        self._proxy = await asyncio.to_thread(_proxy_to, self.client.meta.endpoint_url)
+        self._session = await self._stack.enter_async_context(await self._http(session))
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+
+    def _config(self, addressing: str) -> AioConfig:
         settings = self.settings
-        options: dict[str, Any] = {"s3": {"addressing_style": settings.addressing}} if settings.addressing else {}
-        config = AioConfig(
+        options: dict[str, Any] = {"s3": {"addressing_style": addressing}} if addressing else {}
+        return AioConfig(
             signature_version="s3v4",
             connect_timeout=settings.connect_timeout,
             read_timeout=settings.read_timeout,
@@ -136,15 +150,6 @@ class Bucket:
             response_checksum_validation="when_required",
             **options,
         )
-        try:
-            session = await self._connected(config)
-        except (BotoCoreError, ValueError) as error:
-            raise Unavailable(f"The bucket cannot be set up: {error}") from error
-        self._proxy = await asyncio.to_thread(_proxy_to, self.client.meta.endpoint_url)
-        self._session = await self._stack.enter_async_context(await self._http(session))
-
-    async def close(self) -> None:
-        await self._stack.aclose()
 
     async def _connected(self, config: AioConfig) -> Any:
         """Make the client.  It reads models, profiles and certificates from disk, before anything is served."""
@@ -152,13 +157,20 @@ class Bucket:
         core = get_session()
         core.register_component("data_loader", _loader())
         session = aioboto3.Session(botocore_session=core, **settings.credentials)
-        client = session.client(
-            "s3",
-            endpoint_url=settings.endpoint_url or None,
-            region_name=settings.region or session.region_name or "us-east-1",
-            config=config,
-        )
-        self.client = await self._stack.enter_async_context(client)
+
+        def client(config: AioConfig) -> Any:
+            return session.client(
+                "s3",
+                endpoint_url=settings.endpoint_url or None,
+                region_name=settings.region or session.region_name or "us-east-1",
+                config=config,
+            )
+
+        if not settings.addressing and not core.get_scoped_config().get("s3"):
+            async with client(config) as found:  # `http://bucket-service:9000`: nobody has a name below that one
+                if "." not in (URL(found.meta.endpoint_url).host or "."):
+                    config = self._config("path")
+        self.client = await self._stack.enter_async_context(client(config))
         return core
 
     async def _http(self, session: Any) -> aiohttp.ClientSession:
@@ -209,12 +221,15 @@ class Bucket:
                 self._addresses.pop(key, None)
             raise
 
-    async def upload(self, address: URL, body: Callable[[], Any], headers: Mapping[str, str]) -> Mapping[str, str]:
+    async def upload(self, address: URL, body: bytes, headers: Mapping[str, str]) -> Mapping[str, str]:
         """Headers of the answer.  Raises Answered, and what the network raises."""
-        reply = await self._asked("PUT", address, headers, body())
-        async with reply:
-            await reply.read()
-            return {name.lower(): value for name, value in reply.headers.items()}
+        settings = self.settings
+        patience = settings.connect_timeout + settings.read_timeout
+        async with asyncio.timeout(2 * patience + len(body) / settings.slowest):
+            reply = await self._asked("PUT", address, headers, io.BytesIO(body))
+            async with reply:
+                await reply.read()
+                return {name.lower(): value for name, value in reply.headers.items()}
 
     async def probe(self) -> None:
         """One question without retries.  Raises Unavailable."""

@@ -76,7 +76,7 @@ class Uploads:
                 if condition:
                     headers["if-none-match"] = "*"
                 try:
-                    await self._bucket.upload(address, lambda: io.BytesIO(body), headers)
+                    await self._bucket.upload(address, body, headers)
                 except Answered as error:
                     if error.status == 412 and await self._size(name) == staged.size:
                         return  # an attempt before did arrive: nobody else knows this key
@@ -123,7 +123,7 @@ class Uploads:
             address = await self._bucket.address(
                 "upload_part", Key=name, UploadId=upload, PartNumber=number, ContentMD5=md5
             )
-            answer = await self._bucket.upload(address, lambda: io.BytesIO(body), {"content-md5": md5})
+            answer = await self._bucket.upload(address, body, {"content-md5": md5})
             return Part(number, answer.get("etag", ""))
 
         return await self._bucket.retried(attempt)

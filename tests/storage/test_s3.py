@@ -272,6 +272,35 @@ async def test_a_bucket_that_never_answers_costs_a_limited_time(settings: S3Sett
         await root.close()
 
 
+async def test_a_bucket_that_takes_no_more_of_an_upload_costs_a_limited_time(
+    settings: S3Settings, tmp_path: Path, proxy: Faulty
+):
+    slow = replace(settings, connect_timeout=1, read_timeout=1, attempts=1, slowest=50 * MIB)
+    root = S3Blobs(slow, tmp_path / "slow")
+    await root.open()
+    try:
+        proxy.fault = lambda request: Hang() if request.method == "PUT" else None
+        async with asyncio.timeout(12):
+            with pytest.raises(Unavailable):
+                await put(root.of(1), pattern(BIG))
+        assert await unfinished(root) == 0
+    finally:
+        await root.close()
+
+
+async def test_an_endpoint_whose_name_has_no_dot_is_asked_by_path(settings: S3Settings, tmp_path: Path, proxy: Faulty):
+    address = proxy.url.replace("127.0.0.1", "localhost")
+    root = S3Blobs(replace(settings, addressing="", endpoint_url=address), tmp_path / "named")
+    await root.open()
+    try:
+        key = await put(root.of(1), b"by path")
+        assert await content(root.of(1), key) == b"by path"
+    finally:
+        await root.close()
+
+    assert {each.path.split("/")[1] for each in proxy.requests} == {bucket.BUCKET}
+
+
 async def test_a_reader_who_leaves_closes_the_connection(root: S3Blobs):
     files = root.of(1)
     key = await put(files, pattern(8 * MIB))
