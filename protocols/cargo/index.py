@@ -12,10 +12,12 @@ from registry.web.request import Req
 
 
 async def config(req: Req, view: RepoView) -> Answer:
-    """`config.json`.  `auth-required` makes cargo send its token with every other request."""
+    """`config.json`.  `auth-required` makes cargo send its token with every other request; who needs none has none."""
     await view.facts(PackageKey(names.FORMAT, None, "-"), "0.0.0")  # needs ReadFromRepository as all else does
     root = req.base.rstrip("/")
-    document = {"dl": f"{root}/api/v1/crates", "api": root, "auth-required": True}
+    document: dict[str, object] = {"dl": f"{root}/api/v1/crates", "api": root}
+    if not view.caller.anonymous:
+        document["auth-required"] = True
     return reply.json(document, headers={"cache-control": "no-cache"})
 
 
