@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from starlette.responses import Response
@@ -16,7 +17,7 @@ from starlette.responses import Response
 from protocols.ruby import names, render
 from protocols.ruby.names import Filename
 from protocols.ruby.render import Fragments
-from registry.core.errors import ResourceNotFound, Validation
+from registry.core.errors import ResourceNotFound, UpstreamUnavailable, Validation
 from registry.core.types import Listing, PackageKey
 from registry.core.view import RepoView
 from registry.web import exchange, ranges, reply, wide
@@ -121,29 +122,31 @@ async def prereleases(req: Req, view: RepoView) -> Answer:
 async def specification(req: Req, view: RepoView) -> Answer:
     """`quick/Marshal.4.8/{name}-{version}[-{platform}].gemspec.rz`."""
     stem = req.path["file"].removesuffix(".gemspec.rz")
+    unasked: UpstreamUnavailable | None = None
     for reading in _readings(stem, req.path["file"]):
         package = PackageKey("ruby", None, reading.name)
-        rendered, stamp = await reply.rendition(req, view, package, kind="quick", render=render.specifications)
-        body = render.specification(rendered.body, names.tag(reading.version, reading.platform))
-        if body is None:
+        try:
+            rendered, stamp = await reply.rendition(req, view, package, kind="quick", render=render.specifications)
+        except UpstreamUnavailable as err:
+            unasked = unasked or err
             continue
-        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-        fixed = {"etag": etag, "cache-control": "no-cache"}
-        whole = {**fixed, "content-type": BINARY, "content-length": str(len(body))}
-        exchange.of(req.request.scope).hold = Hold(
-            head=head(200, _raw(whole)),
-            body=body,
-            owner=rendered,
-            etag=etag.encode(),
-            not_modified=head(304, _raw(fixed)),
-            stamp=stamp,
-            view=view,
-            package=package,
-        )
-        if (tags := req.headers.get("if-none-match")) and ranges.matches(tags, etag):
-            return Response(None, 304, fixed)
-        return Response(body, 200, whole)
-    raise missing(stem)
+        body = render.specification(rendered.body, names.tag(reading.version, reading.platform))
+        if body is not None:
+            return _specification(req, body, Hold(b"", body, rendered, b"", b"", stamp, view, package))
+    raise unasked or missing(stem)
+
+
+def _specification(req: Req, body: bytes, hold: Hold) -> Response:
+    """A piece of what is kept for the whole gem, offered to the hot cache."""
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    fixed = {"etag": etag, "cache-control": "no-cache"}
+    whole = {**fixed, "content-type": BINARY, "content-length": str(len(body))}
+    exchange.of(req.request.scope).hold = replace(
+        hold, head=head(200, _raw(whole)), etag=etag.encode(), not_modified=head(304, _raw(fixed))
+    )
+    if (tags := req.headers.get("if-none-match")) and ranges.matches(tags, etag):
+        return Response(None, 304, fixed)
+    return Response(body, 200, whole)
 
 
 def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:

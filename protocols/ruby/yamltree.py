@@ -16,6 +16,8 @@ Value: TypeAlias = "str | list[Value] | dict[str, Value] | None"
 MOST = 200_000
 """Nodes of one document."""
 DEEPEST = 24
+_MOST_DIRECTIVES = 64
+"""The parser compares each with all before it, and holds up every other thread meanwhile."""
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _CLASSES = frozenset(
     {
@@ -30,6 +32,8 @@ _parser = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def load(body: bytes, *, aliases: bool = False) -> Value:
     """The one document of a file."""
+    if body[:2] in (b"\xff\xfe", b"\xfe\xff") or body.count(b"%TAG") > _MOST_DIRECTIVES:
+        raise ValueError("it is in UTF-16 or has many YAML directives, which gem specifications have not")
     builder = _Builder(aliases)
     try:
         for event in yaml.parse(body, Loader=_parser):

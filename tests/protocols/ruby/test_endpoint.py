@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from protocols.ruby import unmarshal
+from tests.chains.town import new_user
 from tests.harness import Answer, Server, basic
 from tests.samples.base import Shop
 from tests.samples.pypi import multipart
@@ -623,3 +624,24 @@ def test_indexes_of_many_gems_agree_with_the_pages_of_each(town: Town) -> None:
     assert agree() == {"b 1.1", "c 1.0", "c 1.1", "e 1.0", "f 1.0"}
     town.aws.delete_package_group(**group)
     assert agree() == {"b 1.1", "c 1.0", "c 1.1", "d 1.0", "e 1.0", "f 1.0"}
+
+
+def test_who_may_not_read_sees_no_index(town: Town) -> None:
+    shop = town.shop()
+    published(shop, Gem())
+    statement = {"Effect": "Allow", "Resource": "*"}
+    may = [{**statement, "Action": ["codeartifact:GetAuthorizationToken", "sts:GetServiceBearerToken"]}]
+    token = new_user(town.front, f"reader{next(_numbers)}", *may).get_authorization_token(domain="dom")
+    stranger = Shop(town.front, "ruby", shop.repo, token=token["authorizationToken"])
+
+    for path in (
+        "", "versions", "names", "info/hola", "specs.4.8.gz", "latest_specs.4.8.gz", "prerelease_specs.4.8.gz",
+        "quick/Marshal.4.8/hola-1.0.0.gemspec.rz", "api/v1/dependencies", "api/v1/dependencies?gems=hola",
+        "api/v1/dependencies.json?gems=hola", "gems/hola-1.0.0.gem", "api/v1/gems/hola.json",
+        "api/v1/versions/hola.json", "api/v1/gems/hola/owners.yaml", "api/v1/profile/me.yaml",
+    ):  # fmt: skip
+        assert (stranger("GET", path).status, path) == (403, path)
+        assert (Shop(town.front, "ruby", shop.repo, token="")("GET", path).status, path) == (401, path)
+    assert push(stranger, Gem(version="2").build()).status == 403
+    assert yank(stranger, "hola", "1.0.0").status == 403
+    assert info(shop, "hola") == ["1.0.0"]
