@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -305,3 +306,37 @@ def test_a_role_says_when_it_was_used_last(cloud: Cloud) -> None:
     cloud.assume(role["Arn"])
     used = cloud.iam.get_role(RoleName=role["RoleName"])["Role"]["RoleLastUsed"]
     assert abs(used["LastUsedDate"].timestamp() - time.time()) < 60
+
+
+def test_a_session_publishes_a_streamed_file(cloud: Cloud) -> None:
+    domain, content = cloud.domain(), b"content" * 1000
+    role = cloud.role(trust({"AWS": cloud.account}), allow("codeartifact:PublishPackageVersion"))
+    mine = cloud.client("codeartifact", cloud.assume(role["Arn"]))
+    made = mine.publish_package_version(
+        domain=domain,
+        repository="repo",
+        format="generic",
+        namespace="files",
+        package="notes",
+        packageVersion="1.0",
+        assetName="notes.txt",
+        assetContent=content,
+        assetSHA256=hashlib.sha256(content).hexdigest(),
+    )
+    assert made["asset"]["size"] == len(content)
+
+
+def test_the_tags_of_users_and_roles_are_principal_tags_that_sessions_replace(cloud: Cloud) -> None:
+    condition = {"StringEquals": {"aws:PrincipalTag/Team": "web"}}
+    grant = allow("codeartifact:ListDomains", Condition=condition)
+    name, keys = cloud.user(grant, Tags=[{"Key": "Team", "Value": "web"}])
+    mine = cloud.client("codeartifact", keys)
+    mine.list_domains()
+    cloud.iam.tag_user(UserName=name, Tags=[{"Key": "Team", "Value": "data"}])
+    assert refused(mine.list_domains) == ("AccessDeniedException", 403)
+
+    trusted = trust({"AWS": cloud.account}, "sts:AssumeRole", "sts:TagSession")
+    role = cloud.role(trusted, grant, Tags=[{"Key": "Team", "Value": "web"}])["Arn"]
+    cloud.client("codeartifact", cloud.assume(role)).list_domains()
+    other = cloud.client("codeartifact", cloud.assume(role, Tags=[{"Key": "team", "Value": "data"}]))
+    assert refused(other.list_domains) == ("AccessDeniedException", 403)
