@@ -209,7 +209,6 @@ class Packages(Protocol):
         """Packages with a Published version whose name or namespace contains text (any case),
         by (namespace or "", name) ascending, each identity once."""
 
-
     async def pulse(self, repo_ids: Sequence[int], format: str) -> tuple[int, int, int]:
         """How many packages of a format these repositories have, the sum of their counters, and the highest id:
         differs from what it was whenever roll() does."""
@@ -543,7 +542,7 @@ class Confirms(Protocol):
     """What a Fetcher may offer besides: a look at what its registry says elsewhere of a file that has arrived."""
 
     async def confirm(self, http: Http, version: RemoteVersion, file: RemoteFile, staged: Staged) -> None:
-        """Called before a file without a declared digest is retained, while its last bytes are kept back.
+        """Called when it is here and has the digest that is declared for it, if any, before its last bytes are shown.
         Raises UpstreamUnavailable for one that is not what it should be; nothing is kept of it then."""
 
 
@@ -596,6 +595,10 @@ class Resolver(Protocol):
     async def search(
         self, repo: Repository, format: str, text: str, after: tuple[str, str] | None, limit: int
     ) -> list[PackageRow]: ...
+
+    async def namespaced(self, repo: Repository, format: str, namespace: str, limit: int) -> list[PackageRow]:
+        """Stored packages of exactly that namespace, of each repository of the chain the first `limit`, nearest
+        first."""
 
     async def catalog(self, repo: Repository, format: str) -> Catalog:
         """The state of all stored packages of a format along the chain, for indexes of a whole repository."""

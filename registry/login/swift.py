@@ -26,7 +26,10 @@ def swift(place: Place, grant: Grant, scope: str) -> list[Edit]:
     folder = place.home / ".swiftpm" / "configuration"
     return [
         Edit(place.home / ".netrc", lambda text: netrc(text, grant.host, grant.token)),
-        Edit(folder / "registries.json", lambda text: registries(text, grant.endpoint, scope.removeprefix("@") or "[default]")),
+        Edit(
+            folder / "registries.json",
+            lambda text: registries(text, grant.endpoint, scope.removeprefix("@") or "[default]"),
+        ),
     ]
 
 
