@@ -22,6 +22,7 @@ from registry.core.services import Services
 from registry.core.types import (
     FormatInfo,
     Listing,
+    PackageFilter,
     PackageKey,
     PackageRow,
     Repository,
@@ -218,6 +219,20 @@ class UpstreamResolver:
         async def work(tx: Tx) -> list[PackageRow]:
             ids = await self._surveys.repositories(tx, repo)
             return await tx.packages.search(ids, format, text, after, limit)
+
+        return await self._services.store.read(work)
+
+    async def namespaced(self, repo: Repository, format: str, namespace: str, limit: int) -> list[PackageRow]:
+        """See registry.core.ports.Resolver."""
+        where = PackageFilter(format=format, namespace_prefix=namespace)
+
+        async def work(tx: Tx) -> list[PackageRow]:
+            found: list[PackageRow] = []
+            for repo_id in await self._surveys.repositories(tx, repo):
+                # Those of the namespace itself come before those that it is a prefix of.
+                page = await tx.packages.page(repo_id, where, None, limit)
+                found += [row for row in page if row.key.namespace == namespace]
+            return found
 
         return await self._services.store.read(work)
 

@@ -75,7 +75,8 @@ async def opened(view: RepoView, file: File) -> tuple[Content, bool]:
     except ResourceNotFound:
         if file.build is None:
             raise
-    return await view.open(VersionKey(file.package, file.build.snapshot), file.name), True
+    # Without retaining it: a snapshot that stays here would not follow its upstream's any more.
+    return await view.open(VersionKey(file.package, file.build.snapshot), file.name, retain=False), True
 
 
 async def _of_last_build(view: RepoView, file: File) -> Content:

@@ -25,6 +25,9 @@ from registry.core.view import RepoView
 from registry.web import reply
 from registry.web.request import Req
 
+_MOST_PLUGINS = 1000
+_MOST_BUILDS = 100
+"""Things that one document may name; each is looked up."""
 _arrivals = checksums.Arrivals()
 _recent = checksums.Recent()
 
@@ -159,6 +162,7 @@ async def _metadata(req: Req, view: RepoView, target: Metadata, algorithm: str |
     await _admitted(view, target)
     place = (view.repository.id, target)
     if algorithm is not None:
+        await _may(view, target)
         sent = _sent(await req.body(checksums.LIMIT), algorithm)
         if _recent.refuses(place, algorithm, sent):
             raise Validation(
@@ -188,6 +192,18 @@ async def _admitted(view: RepoView, target: Metadata) -> None:
             if target.group is None:
                 raise
     await view.readable()
+
+
+async def _may(view: RepoView, target: Metadata) -> None:
+    """What is sent to an address that may mean an artifact or a group needs the right to either."""
+    try:
+        if target.package is not None:
+            await view.may_publish(target.package)
+            return
+    except AccessDenied:
+        if target.group is None:
+            raise
+    await view.may_publish(PackageKey(names.FORMAT, target.group, names.METADATA))
 
 
 async def _listed(view: RepoView, target: Metadata, document: Document) -> None:
@@ -223,6 +239,8 @@ def _same(document: Document, package: PackageKey) -> None:
 
 async def _prefixes(view: RepoView, group: str, document: Document) -> None:
     """A plug-in that is not here has no prefix here."""
+    if len(document.plugins) > _MOST_PLUGINS:
+        raise Validation(f"The metadata lists more than {_MOST_PLUGINS} plug-ins")
     for each in document.plugins:
         try:
             package = PackageKey(names.FORMAT, *names.canonical(group, each.artifact))
@@ -263,20 +281,19 @@ async def _point(view: RepoView, package: PackageKey, snapshot: str, document: D
 
 async def _named(view: RepoView, package: PackageKey, base: str, document: Document) -> dict[Build, set[str]]:
     """Builds that the metadata names and that are here, with those of its files that are."""
-    found: dict[Build, set[str]] = {}
+    tails: dict[Build, set[str]] = {}
     for value, classifier, extension in document.builds:
         build = names.build_of(value)
-        if build is None or build.base != base:
-            continue
-        if build not in found:
-            held = await view.held(VersionKey(package, build.version))
-            if held is None:
-                continue
-            found[build] = set()
-        tail = f"-{classifier}.{extension}" if classifier else f".{extension}"
+        if build is not None and build.base == base:
+            tail = f"-{classifier}.{extension}" if classifier else f".{extension}"
+            tails.setdefault(build, set()).add(f"-{build.version}{tail}")
+    if len(tails) > _MOST_BUILDS:
+        raise Validation(f"The metadata names more than {_MOST_BUILDS} builds")
+    found: dict[Build, set[str]] = {}
+    for build, ends in tails.items():
         held = await view.held(VersionKey(package, build.version))
         if held is not None:
-            found[build] |= {a.name for a in held[0].assets if a.name.endswith(f"-{build.version}{tail}")}
+            found[build] = {asset.name for asset in held[0].assets if any(map(asset.name.endswith, ends))}
     return found
 
 

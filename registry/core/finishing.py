@@ -57,6 +57,19 @@ async def held(tx: Tx, publisher: Publisher, version: str) -> tuple[Version, Tag
     return found, (await tx.packages.tags([row.id])).get(row.id, {})
 
 
+async def published_tags(tx: Tx, rows: Sequence[PackageRow]) -> dict[str, Tags]:
+    """Tags that name Published versions, by package name; of rows of the same name the first counts."""
+    tags = await tx.packages.tags([row.id for row in rows])
+    found: dict[str, Tags] = {}
+    for row in rows:
+        if row.id not in tags or row.key.name in found:
+            continue
+        named = {version: await tx.versions.get(row.id, version) for version in set(tags[row.id].values())}
+        shown = {version for version, held in named.items() if held is not None and held.status is Status.PUBLISHED}
+        found[row.key.name] = {tag: version for tag, version in tags[row.id].items() if version in shown}
+    return found
+
+
 async def newest(tx: Tx, publisher: Publisher) -> str | None:
     """The newest version by the format's order, whatever its status, for whoever may publish the package."""
     row = await publisher.admitted(tx)

@@ -155,15 +155,17 @@ class RepoView:
         await finishing.point(self._publisher(package), wanted, check)
 
     async def tagged(self, namespace: str, limit: int) -> Mapping[str, Mapping[str, str]]:
-        """Tags of own and upstream repositories' packages of a namespace, by package name, the first `limit`.
+        """Tags of Published versions of own and upstream repositories' packages of a namespace, by package name.
 
-        Needs ReadFromRepository."""
+        Of each repository the first `limit` packages; of a package in several, the nearest.  Needs ReadFromRepository.
+        """
         await self._readable()
-        resolver = self.services.resolver
-        rows = await resolver.search(self.repository, self.info.name, namespace, None, limit)
-        mine = {row.id: row.key.name for row in rows if row.key.namespace == namespace}
-        tags = await self.services.store.read(lambda tx: tx.packages.tags(list(mine)))
-        return {mine[row_id]: found for row_id, found in tags.items()}
+        rows = await self.services.resolver.namespaced(self.repository, self.info.name, namespace, limit)
+
+        async def work(tx: Tx) -> Mapping[str, Mapping[str, str]]:
+            return await finishing.published_tags(tx, rows)
+
+        return await self.services.store.read(work) if rows else {}
 
     async def own(self, package: PackageKey) -> tuple[PackageRow, Sequence[Version]] | None:
         """What this repository itself holds of a package, whatever the status.  Needs ReadFromRepository."""

@@ -522,3 +522,24 @@ def test_metadata_and_the_checksums_in_its_head_agree_while_others_deploy(shop: 
             assert len(listed(answer)) >= seen
             seen = len(listed(answer))
     assert listed(shop("GET", Artifact().metadata)) == [str(n) for n in range(15)]
+
+
+def test_what_is_sent_to_an_address_of_two_meanings_needs_a_right_to_one(shop: Shop) -> None:
+    user = new_user(
+        shop.server,
+        f"{shop.repo}-reader",
+        {"Effect": "Allow", "Action": ["codeartifact:ReadFromRepository", "codeartifact:GetAuthorizationToken",
+                                       "sts:GetServiceBearerToken"], "Resource": "*"},
+    )  # fmt: skip
+    theirs = Shop(
+        shop.server, "maven", shop.repo, token=user.get_authorization_token(domain="dom")["authorizationToken"]
+    )
+
+    told = [
+        theirs("PUT", path, body).status
+        for path in ("com/example/maven-metadata.xml", "com/maven-metadata.xml", "com/example/lib_2/maven-metadata.xml")
+        for path, body in ((f"{path}.sha1", sha1(b"x")), (path, metadata(Artifact())))
+    ]
+
+    assert told[0] == told[2] == told[4] == 403
+    assert set(told) == {403, 400}
