@@ -7,6 +7,7 @@ fresh repositories: `repo` above `up`, `other` beside them, and `outside` with t
 from __future__ import annotations
 
 import asyncio
+import html
 import itertools
 import json
 from collections.abc import Mapping
@@ -501,3 +502,77 @@ def test_a_blocked_upstream_shows_nothing_and_gives_nothing(stage: Stage) -> Non
     stage.aws.put_package_origin_configuration(**stage.at(shop), restrictions={"publish": "ALLOW", "upstream": "ALLOW"})
     assert stage.offered(shop) == {"1.0.0", "9.0.0"}
     assert stage.fetch(shop, "9.0.0").status == 200
+
+
+# --- Package groups -------------------------------------------------------------------------------
+
+
+def _grouped(stage: Stage, name: str, **modes: str) -> str:
+    """A group for exactly this name, in the package's namespace."""
+    namespace, _ = stage.sample.coordinates(stage.word)
+    pattern = f"/{stage.sample.format}/{namespace or ''}/{name}$"
+    stage.aws.create_package_group(domain="dom", packageGroup=pattern)
+    stage.aws.update_package_group_origin_configuration(domain="dom", packageGroup=pattern, restrictions=modes)
+    return pattern
+
+
+def test_a_package_group_forbids_publishing_and_the_client_is_told_so(stage: Stage) -> None:
+    _, package = stage.sample.coordinates(stage.word)
+    pattern = _grouped(stage, package, PUBLISH="BLOCK")
+    shop = stage.shop()
+
+    refused = stage.sample.publish(shop, stage.word)
+
+    assert refused.status == 403, refused.body[:500]
+    assert pattern in html.unescape(refused.text)
+    assert "PUBLISH=BLOCK" in refused.text
+    assert stage.held(shop) == {}
+    stage.aws.delete_package_group(domain="dom", packageGroup=pattern)
+    stage.publish(shop)
+
+
+def test_a_package_group_forbids_what_comes_from_above(stage: Stage) -> None:
+    _, package = stage.sample.coordinates(stage.word)
+    if stage.sample.connection is None:
+        pytest.skip("the format has no external connection")
+    stage.publish(stage.outside())
+    store = stage.connected()
+    shop = stage.shop("repo", "store")
+    pattern = _grouped(stage, package, EXTERNAL_UPSTREAM="BLOCK")
+
+    assert stage.offered(store) == stage.offered(shop) == set()
+    assert stage.fetch(shop).status in (404, 410)
+    assert stage.held(store) == stage.held(shop) == {}
+    stage.aws.update_package_group_origin_configuration(
+        domain="dom", packageGroup=pattern, restrictions={"EXTERNAL_UPSTREAM": "ALLOW", "INTERNAL_UPSTREAM": "BLOCK"}
+    )
+    assert (stage.offered(store), stage.offered(shop)) == ({"1.0.0"}, set())
+    assert stage.fetch(shop).status in (404, 410)
+    stage.aws.delete_package_group(domain="dom", packageGroup=pattern)
+    assert stage.offered(shop) == {"1.0.0"}
+    assert stage.fetch(shop).status == 200
+
+
+def test_a_variation_of_a_groups_name_is_neither_published_nor_fetched(stage: Stage) -> None:
+    """A weak match: `o` and `0` look alike."""
+    stage.word += "lo"
+    namespace, package = stage.sample.coordinates(stage.word)
+    pattern = _grouped(stage, package.replace("lo", "l0"))
+    where = {
+        "format": stage.sample.format,
+        "package": package,
+        **({} if namespace is None else {"namespace": namespace}),
+    }
+    found = stage.aws.get_associated_package_group(domain="dom", **where)
+    assert (found["packageGroup"]["pattern"], found["associationType"]) == (pattern, "WEAK")
+
+    refused = stage.sample.publish(stage.shop(), stage.word)
+
+    assert refused.status == 403, refused.body[:500]
+    assert "weak match" in refused.text
+    if stage.sample.connection is not None:
+        stage.publish(stage.outside())
+        store = stage.connected()
+        assert stage.offered(store) == set()
+        assert stage.fetch(store).status in (404, 410)
+        assert stage.held(store) == {}
