@@ -248,13 +248,21 @@ class Assets:
         async def keep(staged: Staged, into: Sequence[Repository]) -> Blob | None:
             return await self._keep(wanted, offer, staged, into)
 
+        http = self._external.http(offer.connection)
+        fetcher = self._external.fetcher(wanted.key.package.format)
+
+        async def confirm(staged: Staged) -> None:
+            if isinstance(fetcher, Confirms):
+                await fetcher.confirm(http, offer.version, offer.file, staged)
+
         cargo = Cargo(
-            http=self._external.http(offer.connection),
+            http=http,
             file=offer.file,
             blobs=services.blobs(domain_id),
             keep=keep,
             limit=services.quotas.asset_bytes,
             now=services.clock.now(),
+            confirm=confirm,
         )
         key = FlightKey(domain_id, offer.connection, wanted.key, wanted.asset)
         following = await self._flights.join(key, cargo, targets)
@@ -265,8 +273,6 @@ class Assets:
     async def _keep(self, wanted: Wanted, offer: Offer, staged: Staged, into: Sequence[Repository]) -> Blob | None:
         """Retain what has landed, and see to its companions."""
         fetcher = self._external.fetcher(wanted.key.package.format)
-        if isinstance(fetcher, Confirms) and strongest(offer.file.digests) is None:
-            await fetcher.confirm(self._external.http(offer.connection), offer.version, offer.file, staged)
         draft = await fetcher.draft(wanted.key.package, offer.remote, offer.version, {wanted.asset: staged})
         kept = await retention.retain(
             self._services,

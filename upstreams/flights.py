@@ -53,6 +53,8 @@ class Cargo:
     keep: Keep
     limit: int
     now: int
+    confirm: Callable[[Staged], Awaitable[None]] | None = None
+    """A further look at the file when it is here; raises for one that must not be kept."""
 
 
 class Tail:
@@ -172,6 +174,8 @@ class Flight:
                 raise UpstreamUnavailable(
                     f"{cargo.file.name} from {self.key.connection} does not have the digest that is declared for it"
                 )
+            if cargo.confirm is not None:
+                await cargo.confirm(staged)
             self._show(staged.size)
             self.closing = True
             self.blob = await cargo.keep(staged, tuple(self._targets.values()))

@@ -95,6 +95,8 @@ class NuGetFetcher:
             return NotModified()
         if versions.same:
             versions = await _get(http, flat, {})
+            if versions.body is None:
+                return Absent()
         if metadata.same:
             metadata = await _get(http, registration, {})
         found = await _leaves(http, metadata, lenient=bool(flat))
@@ -130,12 +132,12 @@ class NuGetFetcher:
         raise UpstreamUnavailable(f"The external registry has no V3 service index (it answered {status})")
 
     async def confirm(self, http: Http, version: RemoteVersion, file: RemoteFile, staged: Staged) -> None:
-        """Against the catalog's hash; without one, against the archive's own checksums."""
-        declared = await _declared(http, file.native.decode()) if file.native else None
-        if declared is None:
-            await asyncio.to_thread(_verified, staged, file.name)
-        elif declared != staged.digests.sha512:
+        """It must be the package of that name; and have the hash of the registration or, failing that, of the catalog;
+        without either, the archive's own checksums must be right."""
+        declared = file.digests.get("sha512") or (await _declared(http, file.native.decode()) if file.native else None)
+        if declared is not None and declared != staged.digests.sha512:
             raise UpstreamUnavailable(f"{file.name} does not have the hash that the registry's catalog declares for it")
+        await asyncio.to_thread(_checked, staged, file.name, whole=declared is None)
 
     async def draft(
         self, package: PackageKey, remote: Remote, version: RemoteVersion, files: Mapping[str, Staged | Blob]
@@ -258,12 +260,18 @@ async def _declared(http: Http, url: str) -> str | None:
     return digest.hex() if leaf.packageHashAlgorithm.upper() == "SHA512" and len(digest) == 64 else None
 
 
-def _verified(staged: Staged, name: str) -> None:
+def _checked(staged: Staged, name: str, *, whole: bool) -> None:
+    """Raises UpstreamUnavailable for what is not the package of that name; `whole` looks at every byte of it."""
     try:
-        with staged.open() as file, archive.opened(file, strict=False) as package:
-            package.verify()
+        with staged.open() as file:
+            found = contents.inspect(file, strict=False)
+            if whole:
+                with archive.opened(file, strict=False) as package:
+                    package.verify()
     except ValueError as err:
         raise UpstreamUnavailable(f"{name} is damaged: {err}") from None
+    if names.asset(found.package, found.version) != name:
+        raise UpstreamUnavailable(f"{name} is of {found.spec.id[:100]} {found.version}")
 
 
 def _draft(package: PackageKey, version: RemoteVersion, files: Mapping[str, Staged | Blob]) -> Draft:
@@ -277,8 +285,6 @@ def _draft(package: PackageKey, version: RemoteVersion, files: Mapping[str, Stag
             found = contents.inspect(file, strict=False)
     except ValueError as err:
         raise UpstreamUnavailable(f"{name} is not a package: {err}") from None
-    if found.package != package or found.version != version.version:
-        raise UpstreamUnavailable(f"{name} is of {found.spec.id[:100]} {found.version}")
     told = native.fields(version.native)
     entry = contents.entry(found, staged.digests, staged.size)
     entry |= {name: told[name] for name in remote.JUDGED if name in told}

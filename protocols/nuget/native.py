@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-BASE = b"\\u0000B/"
-"""Stands, in JSON, for the endpoint's address; no text that we keep has a NUL character."""
-BASE_TEXT = "\0B/"
+BASE = b"\0B/"
+"""Stands for the endpoint's address, as it is: no JSON has a NUL character, so that no text can look like it."""
+BASE_TEXT = BASE.decode()
 
 _SEMVER2, _UNLISTED = 1, 2
 
@@ -31,8 +31,17 @@ class Native(NamedTuple):
 
 
 def pack(entry: Mapping[str, Any], *, semver2: bool, unlisted: bool = False) -> bytes:
-    """The native form of an entry."""
-    return Native(msgspec.json.encode(entry), semver2, unlisted).pack()
+    """The native form of an entry, in which a text may begin with BASE_TEXT."""
+    whole = {name: _open(value) if _is_open(value) else value for name, value in entry.items()}
+    return Native(msgspec.json.encode(whole), semver2, unlisted).pack()
+
+
+def _is_open(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(BASE_TEXT)
+
+
+def _open(text: str) -> msgspec.Raw:
+    return msgspec.Raw(b'"' + BASE + msgspec.json.encode(text.removeprefix(BASE_TEXT))[1:])
 
 
 def unpack(native: bytes) -> Native:
@@ -43,6 +52,6 @@ def unpack(native: bytes) -> Native:
 
 
 def fields(native: bytes) -> dict[str, Any]:
-    """The entry, parsed: for search."""
-    found = msgspec.json.decode(unpack(native).entry)
+    """The entry, parsed; addresses of ours begin with BASE_TEXT."""
+    found = msgspec.json.decode(unpack(native).entry.replace(BASE, b"\\u0000B/"))
     return found if isinstance(found, dict) else {}

@@ -243,7 +243,9 @@ def _result(hit: Hit, hive: render.Hive, base: str) -> dict[str, Any]:
 
 
 def _closed(value: T, base: str) -> T | str:
-    return value.replace(native.BASE_TEXT, base) if isinstance(value, str) else value
+    """An address of ours, whole."""
+    ours = isinstance(value, str) and value.startswith(native.BASE_TEXT)
+    return base + str(value).removeprefix(native.BASE_TEXT) if ours else value
 
 
 def _shown_id(hit: Hit) -> str:

@@ -376,10 +376,12 @@ async def test_a_version_is_kept_as_its_package_says_and_judged_as_its_registry_
 
 @pytest.mark.parametrize("body", [b"<html>", Package("Other").nupkg(), Package(version="1.0.1").nupkg()])
 async def test_a_file_that_is_another_package_is_not_kept(body: bytes) -> None:
-    remote, version, file = await offered(gallery(["1.0.0"], registration(leaf("1.0.0"))))
+    for told in ({}, {"packageHash": sha512(body), "packageHashAlgorithm": "SHA512"}):
+        feed = gallery(["1.0.0"], registration(leaf("1.0.0", **told)))
+        _, version, file = await offered(feed)
 
-    with pytest.raises(UpstreamUnavailable, match=r"acme\.hello\.1\.0\.0\.nupkg"):
-        await NuGetFetcher().draft(HELLO, remote, version, {file.name: staged(body)})
+        with pytest.raises(UpstreamUnavailable, match=r"acme\.hello\.1\.0\.0\.nupkg"):
+            await NuGetFetcher().confirm(feed, version, file, staged(body))
 
 
 async def test_the_nuspec_lies_beside_the_package() -> None:
