@@ -429,6 +429,41 @@ async def test_search_finds_published_packages_in_any_case_each_once_nearest_fir
     assert await store.read(lambda tx: tx.packages.search([], "npm", "", None, 10)) == []
 
 
+async def test_the_pulse_of_a_format_moves_with_its_roll(store):
+    domain, repo = await seed(store)
+    above, other = make.repository(domain, "above"), make.repository(domain, "other")
+    repos = [repo.id, above.id]
+    for each in (above, other):
+        await store.write(lambda tx, each=each: tx.repositories.add(each))
+
+    async def seen(ids=repos):
+        async def work(tx):
+            return await tx.packages.pulse(ids, "npm"), sorted(await tx.packages.roll(ids, "npm"))
+
+        return await store.read(work)
+
+    assert await seen([]) == ((0, 0, 0), [])
+    assert await seen() == ((0, 0, 0), [])
+    pulses = []
+    for where, key in ((repo, make.npm("a")), (above, make.npm("a")), (repo, make.npm("b", "scope"))):
+        await store.write(lambda tx, w=where, k=key: make.published(tx, w, k, "1.0.0", b"x"))
+        pulses.append((await seen())[0])
+    for where, key in ((other, make.npm("a")), (repo, PackageKey("pypi", None, "a"))):
+        await store.write(lambda tx, w=where, k=key: make.published(tx, w, k, "1.0.0", b"y"))
+    pulse, roll = await seen()
+
+    assert pulse == pulses[-1]
+    assert len(set(pulses)) == 3
+    assert [(namespace, name, repo_id) for namespace, name, repo_id, _, _ in roll] == sorted(
+        [("", "a", repo.id), ("", "a", above.id), ("scope", "b", repo.id)]
+    )
+    assert pulse == (3, sum(row[4] for row in roll), max(row[3] for row in roll))
+    await store.write(lambda tx: tx.packages.bump(roll[0][3]))
+    assert (await seen())[0] == (pulse[0], pulse[1] + 1, pulse[2])
+    await store.write(lambda tx: tx.packages.delete(roll[0][3]))
+    assert (await seen())[0][0] == 2
+
+
 # --- versions ----------------------------------------------------------------------------------
 
 
