@@ -230,16 +230,19 @@ class RepoView:
 
     async def catalog(self) -> Catalog:
         """The state of everything that this repository and its upstreams hold.  Needs ReadFromRepository."""
+        self.noted("ReadFromRepository")
         await self._readable()
         return await self.services.resolver.catalog(self.repository, self.info.name)
 
     async def roll(self) -> Mapping[PackageKey, Hashable]:
         """Every package of the catalog, with a value that changes as it does.  Needs ReadFromRepository."""
+        self.noted("ReadFromRepository")
         await self._readable()
         return await self.services.resolver.roll(self.repository, self.info.name)
 
     async def stored(self, packages: Sequence[PackageKey]) -> list[Listing]:
         """As listing() of each, without asking external registries.  Needs ReadFromRepository."""
+        self.noted("ReadFromRepository")
         await self._readable()
         return await self.services.resolver.stored(self.repository, packages)
 
