@@ -51,7 +51,8 @@ def test_a_file_that_is_something_else_is_left_alone(text: str) -> None:
         ("machine h login token password OLD\n", "machine h login token password NEW\n"),
         ("machine h\n  login token\n  password OLD\nmachine x login a password b\n",
          "machine h login token password NEW\nmachine x login a password b\n"),
-        ("machine x login a password machine\n", "machine h login token password NEW\nmachine x login a password machine\n"),
+        ("machine x login a password machine\n",
+         "machine h login token password NEW\nmachine x login a password machine\n"),
         ("default login a password b\n", "machine h login token password NEW\ndefault login a password b\n"),
     ],
 )  # fmt: skip
