@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+import protocols
 from tests.harness import Answer, Server
+from tests.samples.base import Shop
 from tests.samples.npm import Publish
 
 SETTINGS = {
@@ -61,19 +64,20 @@ def test_the_api_answers_in_the_models_form(server: Server) -> None:
     assert "Rate exceeded" in response["Error"]["Message"]
 
 
-@pytest.mark.parametrize(
-    ("format", "path"), [("npm", "none"), ("pypi", "simple/none/"), ("generic", "space/none/1/file.bin")]
-)
-def test_an_endpoint_answers_in_its_clients_form(server: Server, format: str, path: str) -> None:
+@pytest.mark.parametrize("format", [each.info.name for each in protocols.FORMATS])
+def test_an_endpoint_answers_in_its_clients_form(server: Server, format: str) -> None:
+    sample = import_module(f"tests.samples.{format}").SAMPLE
     token = server.boto().get_authorization_token(domain="dom")["authorizationToken"]
-    address = server.endpoint(format) + path
+    shop = Shop(server, format, "repo", token=token)
+    path = sample.index("none")
 
-    refused = until_refused(lambda: server.get(address, token=token), 200)
+    refused = until_refused(lambda: shop("GET", path), 300)
 
     assert refused.headers["retry-after"] == "1"
     assert "Rate exceeded: at most 20 requests with one authorization token per second" in refused.text
+    assert "packyard" not in refused.headers.get("www-authenticate", "")
     other = server.boto().get_authorization_token(domain="dom")["authorizationToken"]
-    assert server.get(address, token=other).status == 404  # another token is another limit
+    assert Shop(server, format, "repo", token=other)("GET", path).status != 429  # another token is another limit
 
 
 def test_without_a_token_an_address_is_limited(server: Server) -> None:
