@@ -19,7 +19,9 @@ MAX_ENTRIES = 100_000
 MAX_UNPACKED = 4 * 1024**3
 FREE_OF_RATIO = 256 * 1024**2
 MAX_RATIO = 250
-MAX_MANIFEST = 4 * 1024**2
+MAX_MANIFEST = 512 * 1024
+MAX_DOTS = 256
+"""Dots in one line of a manifest: what reading a dotted key takes grows with the square of its parts."""
 _MAX_READ = 8 * 1024**2
 _MEMBERS = 1000
 _STEP = 256 * 1024
@@ -75,6 +77,8 @@ def _walked(file: BinaryIO, root: str) -> Contents:
             texts[path] = _bytes(archive, entry)
     if manifest is None:
         raise ValueError(f"it has no {root}/Cargo.toml")
+    if any(line.count(b".") > MAX_DOTS for line in manifest.split(b"\n")):
+        raise ValueError(f"its Cargo.toml has a line with more than {MAX_DOTS} dots")
     package = tomllib.loads(manifest.decode()).get("package")
     found.package = package if isinstance(package, dict) else {}
     named = found.package.get("readme")

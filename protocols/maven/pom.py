@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import BinaryIO
 
 import msgspec
@@ -19,6 +20,8 @@ from registry.core.types import Dependency, Facts, License
 
 _PROPERTY = re.compile(r"\$\{([^${}]{1,200})\}")
 _DEPTH = 8
+_MOST_PROPERTIES = 32
+"""Properties that are filled in at one level of one text."""
 _LONGEST = 1000
 _MOST_DEPENDENCIES = 5000
 _MOST_LICENSES = 50
@@ -62,8 +65,8 @@ def parse(body: bytes) -> tuple[Facts, Project]:
         summary=_filled(text(pom, "description"), known),
         homepage=_filled(text(pom, "url"), known),
         source=_source(pom, known),
-        licenses=tuple(_licenses(pom, known))[:_MOST_LICENSES],
-        dependencies=tuple(_dependencies(pom, known))[:_MOST_DEPENDENCIES],
+        licenses=tuple(islice(_licenses(pom, known), _MOST_LICENSES)),
+        dependencies=tuple(islice(_dependencies(pom, known), _MOST_DEPENDENCIES)),
     )
     return facts, Project(packaging[:100], name[:255])
 
@@ -91,7 +94,8 @@ def _properties(pom: etree._Element) -> dict[str, str]:
 def _filled(value: str, known: Mapping[str, str]) -> str:
     """With properties filled in, a few levels deep; never long."""
     for _ in range(_DEPTH):
-        filled = _PROPERTY.sub(lambda found: known.get(found[1].strip(), found[0]), value)[:_LONGEST]
+        filled = _PROPERTY.sub(lambda found: known.get(found[1].strip(), found[0])[:_LONGEST], value, _MOST_PROPERTIES)
+        filled = filled[:_LONGEST]
         if filled == value:
             break
         value = filled

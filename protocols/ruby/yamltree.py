@@ -33,7 +33,7 @@ _parser = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 def load(body: bytes, *, aliases: bool = False) -> Value:
     """The one document of a file."""
     if body[:2] in (b"\xff\xfe", b"\xfe\xff") or body.count(b"%TAG") > _MOST_DIRECTIVES:
-        raise ValueError("it is in UTF-16 or has many YAML directives, which gem specifications have not")
+        raise ValueError("it is no YAML of a gem: it is in UTF-16, or has many directives")
     builder = _Builder(aliases)
     try:
         for event in yaml.parse(body, Loader=_parser):

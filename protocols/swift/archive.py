@@ -17,6 +17,8 @@ from typing import BinaryIO
 from protocols.swift import names
 
 MAX_ENTRIES = 100_000
+MAX_DIRECTORY = 16 * 1024**2
+"""Bytes of the archive's directory, which is read in one piece and taken apart into objects."""
 MAX_UNPACKED = 8 * 1024**3
 FREE_OF_RATIO = 256 * 1024**2
 MAX_RATIO = 250
@@ -27,6 +29,8 @@ _README = re.compile(r"readme(?:\.(?:md|markdown|txt|rst))?\Z", re.IGNORECASE)
 _TOOLS = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*//\s*swift-tools-version\s*:?\s*([0-9]{1,9}(?:\.[0-9]{1,9}){0,2})", re.IGNORECASE
 )
+# Others are inflated by zipfile without a bound, whatever size the archive declares.
+_PACKED = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _DAMAGE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, OverflowError)
 
 
@@ -42,7 +46,7 @@ class Contents:
 def inspect(file: BinaryIO) -> Contents:
     """Read what matters.  Raises ValueError for what is no archive of a package, unsafe or beyond a limit."""
     try:
-        with zipfile.ZipFile(file) as archive:
+        with zipfile.ZipFile(_Measured(file)) as archive:
             return _read(archive)
     except _DAMAGE as err:
         raise ValueError(f"The source archive is not a zip file that can be read ({type(err).__name__})") from None
@@ -124,8 +128,28 @@ def _check_link(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, parts: list[st
 def _bytes(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes:
     if entry.file_size > limit:
         raise ValueError(f"The source archive's entry {entry.filename[:200]!r} is larger than {limit} bytes")
+    if entry.compress_type not in _PACKED:
+        raise ValueError(f"The source archive's entry {entry.filename[:200]!r} must be stored or deflated")
     with archive.open(entry) as content:
         body = content.read(limit + 1)
     if len(body) != entry.file_size:
         raise ValueError(f"The source archive's entry {entry.filename[:200]!r} has another size than it says")
     return body
+
+
+class _Measured:
+    """A seekable file for zipfile; no read is larger than a directory may be."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.seek = file.seek
+        self.tell = file.tell
+
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        body = self._file.read(MAX_DIRECTORY + 1 if size < 0 else min(size, MAX_DIRECTORY + 1))
+        if len(body) > MAX_DIRECTORY:
+            raise ValueError("The source archive's directory is too large")
+        return body

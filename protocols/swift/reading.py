@@ -24,7 +24,6 @@ from registry.web.indexes import IndexAnswer
 from registry.web.request import Req
 
 JSON = "application/json"
-_CACHED = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +142,7 @@ async def _archive(req: Req, view: RepoView, found: Asked, version: str) -> Answ
         media_type="application/zip",
         headers=headers,
         filename=f"{kept.name}-{version}.zip",
-        cache_control=_CACHED,
+        cache_control=reply.IMMUTABLE,
     )
 
 
@@ -169,7 +168,7 @@ async def manifest(req: Req, view: RepoView) -> Answer:
         media_type="text/x-swift",
         headers={**VERSION, **links},
         filename=file,
-        cache_control=_CACHED,
+        cache_control=reply.IMMUTABLE,
     )
 
 

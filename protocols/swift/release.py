@@ -14,6 +14,7 @@ from msgspec import Raw
 from registry.core.types import Facts, License
 
 MAX_METADATA = 1024**2
+MAX_DEPTH = 64
 MAX_SIGNATURE = 256 * 1024
 CMS = "cms-1.0.0"
 _ARRAY = "repositoryURLs"
@@ -60,6 +61,8 @@ def metadata(body: bytes) -> dict[str, Any]:
         raise ValueError("The metadata is not JSON") from None
     if not isinstance(found, dict):
         raise ValueError("The metadata must be a JSON object")
+    if _deeper(found, MAX_DEPTH):
+        raise ValueError(f"The metadata is nested more than {MAX_DEPTH} levels deep")
     _check(found, _KNOWN, "metadata")
     for person, where in ((found.get("author"), "author"), (_organization(found), "author.organization")):
         if person is not None:
@@ -69,6 +72,21 @@ def metadata(body: bytes) -> dict[str, Any]:
     if any(not isinstance(each, str) for each in found.get(_ARRAY) or ()):
         raise ValueError(f"metadata.{_ARRAY} must hold strings")
     return found
+
+
+def _deeper(found: Any, depth: int) -> bool:
+    """Deeper documents could be written down and not be read again."""
+    level = [found]
+    for _ in range(depth):
+        level = [
+            each
+            for one in level
+            if isinstance(one, dict | list)
+            for each in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _organization(found: dict[str, Any]) -> dict[str, Any] | None:
@@ -86,7 +104,7 @@ def facts(display: str, found: dict[str, Any], readme: str | None) -> Facts:
     """What the control plane shows."""
     urls = [url for url in found.get(_ARRAY) or () if url]
     license_url = found.get("licenseURL")
-    web = (url for url in urls if urlsplit(url).scheme in ("http", "https"))
+    web = (url for url in urls if url.lower().startswith(("http://", "https://")))
     return Facts(
         display=display,
         summary=found.get("description") or "",
