@@ -159,10 +159,9 @@ async def _held(view: RepoView, file: File) -> tuple[Version, Tags] | None:
 
 async def _metadata(req: Req, view: RepoView, target: Metadata, algorithm: str | None) -> Response:
     """The document is taken at its word for what it lists, and not kept; its checksum is that of what was sent."""
-    await _admitted(view, target)
+    await _admitted(view, target, checksum=algorithm is not None)
     place = (view.repository.id, target)
     if algorithm is not None:
-        await _may(view, target)
         sent = _sent(await req.body(checksums.LIMIT), algorithm)
         if _recent.refuses(place, algorithm, sent):
             raise Validation(
@@ -182,7 +181,7 @@ async def _metadata(req: Req, view: RepoView, target: Metadata, algorithm: str |
     return _done(created=True)
 
 
-async def _admitted(view: RepoView, target: Metadata) -> None:
+async def _admitted(view: RepoView, target: Metadata, *, checksum: bool) -> None:
     """Before a byte is looked at.  What a group's metadata needs is asked of each plug-in once they are known."""
     if target.package is not None:
         try:
@@ -191,19 +190,10 @@ async def _admitted(view: RepoView, target: Metadata) -> None:
         except AccessDenied:
             if target.group is None:
                 raise
-    await view.readable()
-
-
-async def _may(view: RepoView, target: Metadata) -> None:
-    """What is sent to an address that may mean an artifact or a group needs the right to either."""
-    try:
-        if target.package is not None:
-            await view.may_publish(target.package)
-            return
-    except AccessDenied:
-        if target.group is None:
-            raise
-    await view.may_publish(PackageKey(names.FORMAT, target.group, names.METADATA))
+    if checksum:
+        await view.may_publish(PackageKey(names.FORMAT, target.group, names.METADATA))
+    else:
+        await view.readable()
 
 
 async def _listed(view: RepoView, target: Metadata, document: Document) -> None:
