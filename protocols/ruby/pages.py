@@ -175,7 +175,7 @@ _UNCACHED = {"cache-control": "no-cache"}
 
 
 async def _dependencies(req: Req, view: RepoView, *, json: bool) -> bytes:
-    wanted = list(dict.fromkeys(name for name in req.query.get("gems", "").split(",") if name))
+    wanted = asked_for(req)
     if len(wanted) > MOST_NAMES:
         raise Validation(f"Too many gems! At most {MOST_NAMES} may be asked for at once (use --full-index instead)")
     if not wanted:
@@ -197,3 +197,13 @@ def _known(wanted: list[str]) -> Iterator[PackageKey]:
             yield PackageKey("ruby", *names.canonical(None, name))
         except ValueError:
             continue
+
+
+def asked_for(req: Req) -> list[str]:
+    """The names in `?gems=`, each once."""
+    return list(dict.fromkeys(name for name in req.query.get("gems", "").split(",") if name))
+
+
+def weight(req: Req) -> int:
+    """Guide, "Quotas": a request for the dependencies of several gems counts as one for each."""
+    return max(1, len(asked_for(req)))

@@ -18,7 +18,7 @@ SETTINGS = {
     "copy_package_versions_rate": 1,
     "account_write_rate": 12,
     "account_read_rate": 0,
-    "token_rate": 20,
+    "token_rate": 5,
     "address_rate": 3,
 }
 
@@ -74,10 +74,20 @@ def test_an_endpoint_answers_in_its_clients_form(server: Server, format: str) ->
     refused = until_refused(lambda: shop("GET", path), 300)
 
     assert refused.headers["retry-after"] == "1"
-    assert "Rate exceeded: at most 20 requests with one authorization token per second" in refused.text
+    assert "Rate exceeded: at most 5 requests with one authorization token per second" in refused.text
     assert "packyard" not in refused.headers.get("www-authenticate", "")
     other = server.boto().get_authorization_token(domain="dom")["authorizationToken"]
     assert Shop(server, format, "repo", token=other)("GET", path).status != 429  # another token is another limit
+
+
+def test_a_question_about_many_gems_counts_as_many(server: Server) -> None:
+    """Guide, "Quotas": `/api/v1/dependencies?gems=gem1,gem2,gem3` is three requests."""
+    token = server.boto().get_authorization_token(domain="dom")["authorizationToken"]
+    shop = Shop(server, "ruby", "repo", token=token)
+    names = ",".join(f"gem{number}" for number in range(18))
+
+    assert shop("GET", f"api/v1/dependencies?gems={names}").status == 200
+    until_refused(lambda: shop("GET", f"api/v1/dependencies?gems={names}"), 4)
 
 
 def test_without_a_token_an_address_is_limited(server: Server) -> None:
