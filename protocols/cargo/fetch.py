@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -33,6 +32,7 @@ from registry.core.types import (
     Staged,
     VersionKey,
 )
+from registry.web import remote as answers
 
 MAX_CONFIG = 64 * 1024
 MAX_INDEX = 64 * 1024**2
@@ -96,7 +96,7 @@ class CargoFetcher:
             if reply.status != 200:
                 raise UpstreamUnavailable(f"The external registry answered {reply.status} for {package.name}")
             body = await reply.body(MAX_INDEX)
-            seen = {**_validators(reply.headers), _DOWNLOADS: downloads}
+            seen = {**answers.validators(reply.headers), _DOWNLOADS: downloads}
         return await asyncio.to_thread(read_index, body, _Source(package, http.base, downloads), seen)
 
     async def draft(
@@ -149,14 +149,6 @@ def address(template: str, name: str, version: str, cksum: str) -> str:
     return template
 
 
-def _validators(headers: Mapping[str, str]) -> dict[str, str]:
-    if etag := headers.get("etag"):
-        return {"if-none-match": etag}
-    if modified := headers.get("last-modified"):
-        return {"if-modified-since": modified}
-    return {}
-
-
 def read_index(body: bytes, source: _Source, validators: Mapping[str, str]) -> Remote | Absent:
     """An index file as a Remote; Absent when it is empty.  Raises UpstreamUnavailable."""
     found: dict[str, RemoteVersion] = {}
@@ -188,7 +180,7 @@ def _version(text: bytes, line: _Line, source: _Source) -> RemoteVersion:
     fields = msgspec.json.decode(text, type=dict[str, Raw])
     if any(each.registry == f"sparse+{source.base}" for each in line.deps):
         fields["deps"] = _at_home(fields["deps"], source)
-    published = _milliseconds(line.pubtime)
+    published = answers.milliseconds(line.pubtime)
     file = RemoteFile(
         name=names.asset(line.name, line.vers),
         url=address(source.downloads, line.name, line.vers, line.cksum.lower()),
@@ -207,17 +199,6 @@ def _at_home(deps: Raw, source: _Source) -> Raw:
         if each.get("registry") == f"sparse+{source.base}":
             each["registry"] = None
     return Raw(msgspec.json.encode(found))
-
-
-def _milliseconds(text: Any) -> int | None:
-    if not isinstance(text, str):
-        return None
-    try:
-        when = datetime.fromisoformat(text)
-        stamp = int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1000)
-    except (ValueError, OverflowError):
-        return None
-    return stamp if 0 <= stamp <= 253_402_300_799_000 else None
 
 
 def _draft(package: PackageKey, remote: Remote, version: RemoteVersion, files: Mapping[str, Staged | Blob]) -> Draft:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urljoin
 
@@ -34,12 +33,12 @@ from registry.core.types import (
     Staged,
     VersionKey,
 )
+from registry.web import remote as answers
 
 MAX_PACKUMENT = 192 * 1024**2
 ATTESTATIONS = "attestations.json"
 """The name under which the resolver is asked for a version's attestations."""
 _MAX_README = 512 * 1024
-_LATEST_TIME = 253_402_300_799_000
 
 
 class _Packument(msgspec.Struct):
@@ -67,7 +66,7 @@ class NpmFetcher:
                     f"The external registry answered {reply.status} for {names.full_name(package)}"
                 )
             body = await reply.body(MAX_PACKUMENT)
-            seen = _validators(reply.headers)
+            seen = answers.validators(reply.headers)
             url = reply.url
         # Taking a large document apart would hold the loop for a good while.
         return await asyncio.to_thread(read_packument, body, package, url=url, validators=seen)
@@ -85,14 +84,6 @@ class NpmFetcher:
         if asset != ATTESTATIONS or not version.files or not version.files[0].native:
             return None
         return RemoteFile(asset, version.files[0].native.decode(), None, {})
-
-
-def _validators(headers: Mapping[str, str]) -> dict[str, str]:
-    if etag := headers.get("etag"):
-        return {"if-none-match": etag}
-    if modified := headers.get("last-modified"):
-        return {"if-modified-since": modified}
-    return {}
 
 
 def read_packument(
@@ -117,7 +108,9 @@ def read_packument(
     readme = {tags.get("latest"): _readme(document.readme)}
     found: dict[str, RemoteVersion] = {}
     for spelled, text in versions.items():
-        version = _version(package, spelled, text, published=_milliseconds(times.get(spelled)), readme=readme, url=url)
+        version = _version(
+            package, spelled, text, published=answers.milliseconds(times.get(spelled)), readme=readme, url=url
+        )
         # Two spellings of one version: the canonical one counts.
         if version is not None and (version.version not in found or spelled == version.version):
             found[version.version] = version
@@ -192,17 +185,6 @@ def _tags(found: Any) -> dict[str, str]:
 def _readme(text: Raw) -> bytes:
     found = _decoded(text) if len(bytes(text)) <= _MAX_README else None
     return jsontext.encode(found) if facts.readme(found) else b""
-
-
-def _milliseconds(text: Any) -> int | None:
-    if not isinstance(text, str):
-        return None
-    try:
-        when = datetime.fromisoformat(text)
-        stamp = int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1000 + 0.5)
-    except (ValueError, OverflowError):
-        return None
-    return stamp if 0 <= stamp <= _LATEST_TIME else None
 
 
 def _given(text: Raw) -> bool:

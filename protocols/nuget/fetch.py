@@ -36,6 +36,7 @@ from registry.core.types import (
     Staged,
     VersionKey,
 )
+from registry.web import remote as answers
 
 T = TypeVar("T")
 
@@ -179,15 +180,7 @@ async def _get(http: Http, url: str, validators: Mapping[str, str]) -> _Answer:
             return _Answer(None, {})
         if reply.status != 200:
             raise UpstreamUnavailable(f"The external registry answered {reply.status} for a package's document")
-        return _Answer(await reply.body(MAX_DOCUMENT), _validators(reply.headers), reply.url)
-
-
-def _validators(headers: Mapping[str, str]) -> dict[str, str]:
-    if etag := headers.get("etag"):
-        return {"if-none-match": etag}
-    if modified := headers.get("last-modified"):
-        return {"if-modified-since": modified}
-    return {}
+        return _Answer(await reply.body(MAX_DOCUMENT), answers.validators(reply.headers), reply.url)
 
 
 def _picked(validators: Mapping[str, str], prefix: str) -> dict[str, str]:

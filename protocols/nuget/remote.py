@@ -11,7 +11,6 @@ import base64
 import binascii
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urljoin
 
@@ -20,6 +19,7 @@ import msgspec
 from protocols.nuget import names, native, ranges
 from registry.core.errors import UpstreamUnavailable
 from registry.core.types import PackageKey
+from registry.web import remote as answers
 
 JUDGED = ("deprecation", "vulnerabilities")
 """What a registry says of a version that does not stand in its package."""
@@ -29,9 +29,6 @@ _TEXTS = (
 )  # fmt: skip
 _LONGEST = 32_768
 _MANY = 10_000
-_LATEST_TIME = 253_402_300_799_000
-_FIRST_TIME = 978_307_200_000
-"""2001: before there were packages; an unlisted version has the year 1900."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +112,7 @@ def _leaves(document: Mapping[str, Any], url: str) -> Iterator[tuple[str, Leaf]]
 
 def _leaf(item: Mapping[str, Any], entry: Mapping[str, Any], version: names.Version, url: str) -> Leaf:
     groups, semver2 = _groups(entry.get("dependencyGroups"))
-    published = _milliseconds(entry.get("published"))
+    published = answers.milliseconds(entry.get("published"))
     listed = entry.get("listed")
     unlisted = listed is False or (listed is None and isinstance(entry.get("published"), str) and published is None)
     id = _text(entry.get("id"))
@@ -243,14 +240,3 @@ def _address(value: Any, url: str) -> str:
     except ValueError:
         return ""
     return address if address.startswith(("https://", "http://")) else ""
-
-
-def _milliseconds(text: Any) -> int | None:
-    if not isinstance(text, str):
-        return None
-    try:
-        when = datetime.fromisoformat(text)
-        stamp = int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1000 + 0.5)
-    except (ValueError, OverflowError):
-        return None
-    return stamp if _FIRST_TIME <= stamp <= _LATEST_TIME else None

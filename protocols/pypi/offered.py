@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from urllib.parse import unquote, urljoin, urlsplit
 
 import msgspec
@@ -19,12 +18,12 @@ from packaging.utils import canonicalize_name
 from protocols.pypi.names import canonical_version, check_filename, display_version, parse_filename
 from protocols.pypi.native import FileFacts, ProjectStatus, VersionFacts, encode
 from registry.core.types import Remote, RemoteFile, RemoteVersion
+from registry.web import remote as answers
 
 MAX_FILES = 200_000
 _HEX = re.compile(r"[0-9a-f]+\Z")
 _LENGTHS = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
 _MAX_REASON = 1000
-_LATEST_TIME = 253_402_300_799_000
 _MAX_SIZE = 2**53
 
 
@@ -111,7 +110,7 @@ def _json_offer(raw: msgspec.Raw, url: str) -> Offer | None:
         provenance=provenance or None,
     )
     size = file.size if file.size is not None and 0 <= file.size <= _MAX_SIZE else None
-    return Offer(file.filename, address, _hashes(file.hashes), facts, size, _time(file.upload_time))
+    return Offer(file.filename, address, _hashes(file.hashes), facts, size, answers.milliseconds(file.upload_time))
 
 
 def _yanked(mark: bool | str | None) -> bool | str:
@@ -146,18 +145,6 @@ def _optional_address(base: str, href: str) -> str | None:
         return _address(base, href)
     except ValueError:
         return None
-
-
-def _time(text: str | None) -> int | None:
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        stamp = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
-    except (ValueError, OverflowError):
-        return None
-    # A zone can lead out of the years that we can write.
-    return stamp if 0 <= stamp <= _LATEST_TIME else None
 
 
 # --- HTML --------------------------------------------------------------------------------------

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from urllib.parse import quote, urljoin
 
 from protocols.ruby import gemspec, names, unmarshal
 from protocols.ruby.native import FileFacts, encode, filename
 from registry.core.types import Remote, RemoteFile, RemoteVersion
+from registry.web import remote as answers
 
 MOST = 100_000
 """Gems of one name."""
@@ -69,7 +69,7 @@ def _offer(line: str) -> Offer | None:
             names.canonical_version(version),
             facts,
             sha256 if _SHA256.match(sha256) else "",
-            _time(said.get("created_at")),
+            answers.milliseconds(said.get("created_at")),
         )
     except ValueError:
         return None
@@ -88,15 +88,6 @@ def _need(text: str) -> str:
 def _condition(text: str) -> str:
     found = "&".join(gemspec.requirement(text.split("&"))) if text else gemspec.ANY
     return "" if found == gemspec.ANY else found
-
-
-def _time(text: str | None) -> int | None:
-    try:
-        moment = datetime.fromisoformat(text or "")
-        stamp = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
-    except (ValueError, OverflowError):
-        return None
-    return stamp if 0 < stamp < 253_402_300_799_000 else None
 
 
 def from_dependencies(body: bytes, name: str) -> list[Offer]:
