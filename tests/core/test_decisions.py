@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.core.arns import Arns
-from registry.core.authorize import _Ask, _decide, _Rules
+from registry.core.decision import Ask, Rules, decide
 from registry.core.policy import Document, evaluate, parse
 from registry.core.types import Caller, Domain, DomainKey, RepoKey
 
@@ -92,7 +92,7 @@ def decided(row: list[str], action: str = "Read") -> str:
     names = frozenset({asks.arn, asks.user_id, asks.principal_id})
     if "role" in name:
         names |= {f"arn:aws:iam::{asks.account}:role/{name}"}
-    rules = _Rules(
+    rules = Rules(
         here=not who.startswith("gone"),
         identity=(own,) if own is not None else (),
         limits=tuple(limits),
@@ -109,8 +109,8 @@ def decided(row: list[str], action: str = "Read") -> str:
         "*" if action == "Bearer" else ARNS.domain(DOMAIN.key) if action == "PutDomain" else ARNS.repository(REPO)
     )
     about = None if action == "Bearer" else DOMAIN
-    ask = _Ask(ARNS, asks, full, resource, about, REPO if "Domain" not in action else None, {})
-    outcome = _decide(rules, ask, {})
+    ask = Ask(ARNS, asks, full, resource, about, REPO if "Domain" not in action else None, {})
+    outcome = decide(rules, ask, {})
     return {"allow": "yes", "hidden": "hidden"}.get(outcome, "no")
 
 

@@ -203,4 +203,5 @@ def load() -> None:
         sts,
         tags,
         users,
+        webidentity,
     )
