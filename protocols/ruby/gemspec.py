@@ -286,7 +286,7 @@ def _dependency(need: Need) -> bytes:
         "name": marshal.string(need.name),
         "requirement": wanted,
         "type": marshal.symbol("runtime" if need.runtime else "development"),
-        "prerelease": marshal.TRUE if any(names.is_prerelease(each) for each in need.requirement) else marshal.FALSE,
+        "prerelease": marshal.FALSE,
         "version_requirements": wanted,
     }
     return marshal.instance("Gem::Dependency", variables)

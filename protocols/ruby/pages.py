@@ -187,7 +187,13 @@ async def _dependencies(req: Req, view: RepoView, *, json: bool) -> bytes:
             rendered, _ = await reply.rendition(req, view, package, kind="dependencies", render=render.dependencies)
         return rendered.body
 
-    return render.joined_dependencies(await asyncio.gather(*map(page, _known(wanted))), json=json)
+    found = await asyncio.gather(*map(page, _known(wanted)), return_exceptions=True)
+    pages = []
+    for each in found:
+        if isinstance(each, BaseException):
+            raise each
+        pages.append(each)
+    return render.joined_dependencies(pages, json=json)
 
 
 def _known(wanted: list[str]) -> Iterator[PackageKey]:

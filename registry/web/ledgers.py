@@ -15,7 +15,7 @@ F = TypeVar("F")
 
 BATCH = 200
 """Packages that are read at a time."""
-MOST = 200_000
+MOST = 50_000
 """Fragments that a process keeps; of the repositories used last, at least one is kept whole."""
 
 
