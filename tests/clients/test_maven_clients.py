@@ -10,7 +10,7 @@ import itertools
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -117,7 +117,7 @@ class Maven:
         source.mkdir(parents=True, exist_ok=True)
         (source / "A.java").write_text("public class A { public static final int ONE = 1; }\n")
 
-    def put_file(self, artifact: Artifact, *classifiers: str, ok: bool = True, more: Sequence[str] = ()) -> str:
+    def put_file(self, artifact: Artifact, *classifiers: str, ok: bool = True) -> str:
         """`deploy:deploy-file` of a jar, its POM and further jars; since 3.9 all but the first in parallel."""
         work = self.home.work
         (work / "main.jar").write_bytes(jar(artifact))
@@ -131,7 +131,7 @@ class Maven:
         ]
         return self.run(
             DEPLOY, "-Dfile=main.jar", "-DpomFile=main.pom", f"-Durl={self.shop.endpoint}", "-DrepositoryId=pky",
-            *(joined if classifiers else ()), *more, ok=ok,
+            *(joined if classifiers else ()), ok=ok,
         )  # fmt: skip
 
     def holds(self, artifact: Artifact, ending: str = ".jar") -> bytes:
@@ -180,31 +180,28 @@ def test_maven_3_8_deploys_a_project_and_another_resolves_it_by_a_range(
 
 
 @pytest.mark.parametrize(
-    ("version", "again", "other"),
-    [("3.9", True, "-Dmaven.resolver.transport=wagon"), ("4", False, "-Dmaven.resolver.transport=apache")],
+    ("version", "transport"), [("3.9", "-Dmaven.resolver.transport=wagon"), ("4", "-Dmaven.resolver.transport=apache")]
 )
 def test_newer_mavens_deploy_in_parallel_and_resolve_snapshots(
-    shop: Shop, local: Path, tmp_path: Path, version: str, again: bool, other: str
+    shop: Shop, local: Path, tmp_path: Path, version: str, transport: str
 ) -> None:
     group = f"com.maven{version.replace('.', '')}"
     lib = Artifact(group=group, version="1.0-SNAPSHOT")
-    maven = Maven(version, tmp_path / "publisher", shop, local)
 
-    maven.put_file(lib, "one", "two", "three")
-    if again:
-        maven.put_file(lib, "one", "two", more=[other])
+    Maven(version, tmp_path / "publisher", shop, local).put_file(lib, "one", "two", "three")
     user = Maven(version, tmp_path / "user", shop, local)
     user.project(Artifact(group="com.user", dependencies=(f"{group}:lib:1.0-SNAPSHOT",)))
-    said = user.run(RESOLVE, *([] if again else [other]), forget=group)
+    # The transport that it does not take by itself.
+    said = user.run(RESOLVE, transport, forget=group)
 
-    assert sorted(statuses(shop, lib).values()) == ["Published", *["Unlisted"] * (1 + again)]
+    assert sorted(statuses(shop, lib).values()) == ["Published", "Unlisted"]
     names = {name for method, name, status in asked(shop) if method == "PUT" and status == 201}
     assert {"maven-metadata.xml", "maven-metadata.xml.sha1", "maven-metadata.xml.md5"} <= names
-    assert len([name for name in names if name.endswith(("-one.jar", "-two.jar", "-three.jar"))]) == 3 + 2 * again
-    assert f"-{1 + again}<" in shop("GET", f"{lib.folder}1.0-SNAPSHOT/maven-metadata.xml").text
+    assert len([name for name in names if name.endswith(("-one.jar", "-two.jar", "-three.jar"))]) == 3
     assert f"{group}:lib:jar:1.0-" in said
-    # The checksums in the heads of answers spare it asking for them.
-    assert not [name for method, name, _ in asked(shop) if method == "GET" and name.endswith(".jar.sha1")]
+    # The checksums in the heads of answers spare it asking for them; wagon does not see them.
+    if version == "4":
+        assert not [name for method, name, _ in asked(shop) if method == "GET" and name.endswith(".jar.sha1")]
 
 
 def test_a_wrong_checksum_fails_the_build_at_its_metadata(shop: Shop, local: Path, tmp_path: Path) -> None:
