@@ -14,7 +14,9 @@ from storage.metadata.sqlite import SQLiteStore
 from tests import postgres
 from tests.contracts.make import HandClock
 
-pytest.register_assert_rewrite("tests.contracts.blobs", "tests.contracts.store", "tests.contracts.tables")
+pytest.register_assert_rewrite(
+    "tests.contracts.blobs", "tests.contracts.groups", "tests.contracts.store", "tests.contracts.tables"
+)
 
 BLOBS = ("file", "memory")
 STORES = ("sqlite", "postgres")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from functools import cache, lru_cache
+from functools import lru_cache
 from importlib import metadata
 
 from confusable_homoglyphs.confusables import confusables_data  # type: ignore[import-untyped]
@@ -43,10 +43,9 @@ def skeleton(text: str) -> str:
     return unicodedata.normalize("NFD", "".join([_PROTOTYPES.get(each, each) for each in seen]))
 
 
-@cache
 def version() -> str:
     """Changes whenever the tables behind the folds do, as with another version of the library or of Python."""
-    return f"1 {metadata.version('confusable-homoglyphs')} {unicodedata.unidata_version}"
+    return _VERSION
 
 
 def _folded(text: str) -> str:
@@ -78,3 +77,4 @@ def _prototypes() -> dict[str, str]:
 
 _PROTOTYPES = _prototypes()
 _ASCII = {ord(each): prototype for each, prototype in _PROTOTYPES.items() if each.isascii()}
+_VERSION = f"1 {metadata.version('confusable-homoglyphs')} {unicodedata.unidata_version}"
