@@ -58,7 +58,7 @@ class Package:
             name = _checked_name(entry.filename)
             if entry.flag_bits & _ENCRYPTED:
                 raise ValueError(f"The package has an encrypted entry: {name[:200]!r}")
-            if name.lower() in self._by_name and strict:
+            if strict and name.lower() in self._by_name and not entry.is_dir():
                 raise ValueError(f"The package has an entry twice: {name[:200]!r}")
             self._by_name.setdefault(name.lower(), entry)
             packed += entry.compress_size

@@ -54,6 +54,7 @@ def test_built_in_addresses_agree_with_where_the_library_finds_packages() -> Non
         ("http://h.test/a/simple", "pypi", "http://h.test/a/"),
         ("http://h.test/simple/", "npm", "http://h.test/simple/"),
         ("http://h.test/v3/index.json", "nuget", "http://h.test/"),
+        ("http://h.test/api/v3/feed/index.json", "nuget", "http://h.test/api/v3/feed/"),
         ("sparse+http://h.test/cargo/", "cargo", "http://h.test/cargo/"),
         ("http://h.test/cargo/config.json", "cargo", "http://h.test/cargo/"),
         ("http://u:p@h.test/x?y#z", "npm", "http://h.test/x/"),
