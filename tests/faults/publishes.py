@@ -14,9 +14,11 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from tests.harness import ACCESS_KEY, REGION, SECRET_KEY, Server, basic
-from tests.samples import npm, pypi
+from tests.samples import cargo, npm, nuget, pypi, ruby, swift
 
-KINDS = ("npm", "wheel", "sdist", "generic", "api")
+KINDS = ("npm", "wheel", "sdist", "generic", "api", "maven", "cargo", "nuget", "ruby", "swift")
+PLAIN = ("generic", "maven")
+"""Kinds whose bytes say nothing of what they should be."""
 
 
 def signed(
@@ -42,6 +44,9 @@ def publish(server: Server, kind: str, *, size: int = 40_000, name: str = "sampl
         method, target = "POST", _path(server, "pypi")
     elif kind == "generic":
         method, target, body = "PUT", _path(server, "generic") + f"names/{name}/1.0.0/code", project.code.encode()
+    elif kind in _MADE:
+        method, path, body, more = _MADE[kind](name, project.code.encode())
+        target, headers = _path(server, kind) + path, {**headers, **more}
     else:
         body = project.code.encode()
         digest = hashlib.sha256(body).hexdigest()
@@ -56,6 +61,36 @@ def publish(server: Server, kind: str, *, size: int = 40_000, name: str = "sampl
     headers = {"Host": server.host, **headers, "Content-Length": str(len(body))}
     lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
     return "\r\n".join(lines).encode(), body
+
+
+Made = tuple[str, str, bytes, dict[str, str]]
+
+
+def _maven(name: str, code: bytes) -> Made:
+    return "PUT", f"com/example/{name}/1.0.0/{name}-1.0.0.jar", code, {}
+
+
+def _cargo(name: str, code: bytes) -> Made:
+    file = cargo.crate(name, files={"src/code.rs": code})
+    return "PUT", "api/v1/crates/new", cargo.Publish(name, "1.0.0", file).body(), {}
+
+
+def _nuget(name: str, code: bytes) -> Made:
+    headers, body = nuget.pushed(nuget.Package(name, files={"content/code.txt": code}).nupkg())
+    return "PUT", "v3/package/", b"".join(body), headers
+
+
+def _ruby(name: str, code: bytes) -> Made:
+    body = ruby.Gem(name, files={"lib/code.rb": code}).build()
+    return "POST", "api/v1/gems", body, {"Content-Type": "application/octet-stream"}
+
+
+def _swift(name: str, code: bytes) -> Made:
+    kind, body = swift.form(swift.archive({"Sources/Hello/code.swift": code}), metadata={"description": name})
+    return "PUT", f"acme/{name}/1.0.0", body, {"Content-Type": kind, "Accept": swift.JSON}
+
+
+_MADE = {"maven": _maven, "cargo": _cargo, "nuget": _nuget, "ruby": _ruby, "swift": _swift}
 
 
 def _path(server: Server, format: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.publishes import KINDS, answer, cut, failures, packages, publish, settled
+from tests.faults.publishes import KINDS, PLAIN, answer, cut, failures, packages, publish, settled
 from tests.harness import Server
 
 
@@ -43,7 +43,7 @@ def test_a_chunked_body_cut_short_leaves_nothing(server: Server, kind: str) -> N
     assert failures(server) == []
 
 
-@pytest.mark.parametrize("kind", sorted({*KINDS} - {"generic"}))  # nothing says what the bytes of a plain PUT should be
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in PLAIN])
 def test_one_flipped_byte_is_never_published_as_something_else(server: Server, kind: str) -> None:
     """Whatever the flip does, it is refused or harmless; it breaks nothing."""
     head, body = publish(server, kind, size=2000)
@@ -52,5 +52,5 @@ def test_one_flipped_byte_is_never_published_as_something_else(server: Server, k
         flipped = body[:at] + bytes([body[at] ^ 0x11]) + body[at + 1 :]
         assert answer(server, head + flipped).startswith((b"HTTP/1.1 4", b"HTTP/1.1 200", b"HTTP/1.1 201")), at
 
-    assert len(settled(server)) <= 1
+    assert len(settled(server)) <= (2 if kind == "swift" else 1)  # its manifest is a file of its own
     assert failures(server) == []
