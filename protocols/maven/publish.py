@@ -20,7 +20,7 @@ from registry.core.digests import digests
 from registry.core.errors import AccessDenied, ResourceNotFound, TooLarge, Validation
 from registry.core.finishing import Pointing, Tags
 from registry.core.ports import Staging
-from registry.core.types import Draft, PackageKey, Version, VersionKey
+from registry.core.types import Draft, PackageKey, Status, Version, VersionKey
 from registry.core.view import RepoView
 from registry.web import reply
 from registry.web.request import Req
@@ -125,7 +125,7 @@ async def _checksum(req: Req, view: RepoView, file: File, algorithm: str) -> Res
     actual = getattr(asset.blob.digests, algorithm)
     mark = checksums.mark(file.name, algorithm)
     if sent != actual:
-        if version.status == "Unfinished":
+        if version.status is Status.UNFINISHED:
             await view.change(file.package, tags={mark: version.key.version})
         raise Validation(
             f"Checksum mismatch: {file.name} has the {algorithm.upper()} {actual}, not {sent} (case matters)"

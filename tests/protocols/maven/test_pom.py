@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from protocols.maven import metadata, pom
+from protocols.maven.order import sort_key
 from protocols.maven.xmltext import LIMIT
-from registry.core.types import Dependency, License
+from registry.core.types import Dependency, License, Listed, Listing, PackageKey, Stamp, Status
 
 WHOLE = b"""<?xml version="1.0" encoding="ISO-8859-1"?>
 <!DOCTYPE project [<!ENTITY secret SYSTEM "file:///etc/passwd"><!ENTITY lol "ha">]>
@@ -111,3 +114,18 @@ def test_metadata_tells_versions_builds_and_plugins() -> None:
 )
 def test_a_plugin_s_prefix_follows_from_its_name(artifact: str, prefix: str) -> None:
     assert metadata.conventional_prefix(artifact) == prefix
+
+
+@given(
+    st.lists(st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){0,2}(-(rc|beta)[0-9])?", fullmatch=True), min_size=1, unique=True)
+)
+def test_what_is_rendered_is_read_back(names: list[str]) -> None:
+    ordered = sorted(names, key=sort_key)
+    listed = tuple(Listed(each, each, Status.PUBLISHED, b"", (), 1, sort_key(each)) for each in ordered)
+    package = PackageKey("maven", "com.a&b", "<lib>")
+    body = metadata.versions(Listing(package, "lib", listed, (), {}, Stamp(1)))
+
+    assert body is not None
+    document = metadata.parse(body)
+    assert document.versions == tuple(ordered)
+    assert (document.group, document.artifact) == ("com.a&b", "<lib>")
