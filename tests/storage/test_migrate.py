@@ -121,3 +121,30 @@ async def test_users_keys_and_policies_of_the_first_schema_are_kept(tmp_path):
         ["inline", "managed"],
         [("Some", "arn:aws:iam::aws:policy/Some")],
     )
+
+
+def test_domains_from_before_package_groups_get_their_root(tmp_path):
+    file = tmp_path / "packyard.db"
+    raw = sqlite3.connect(file, isolation_level=None)
+    raw.execute(migrate.LEDGER)
+    for migration in migrate.pending([], "sqlite"):
+        if migration.number < 12:
+            for statement in migration.statements:
+                raw.execute(statement)
+            raw.execute("insert into migration values (?, ?, 0)", (migration.number, migration.name))
+    raw.execute(
+        "insert into domain (id, owner, name, created, encryption_key, topology) values (5, '111122223333', 'd', 7, '', 3)"
+    )
+    raw.close()
+
+    store = SQLiteStore(file)
+    store.open_now()
+    store.close_now()
+
+    raw = sqlite3.connect(file)
+    assert raw.execute(
+        "select domain_id, pattern, created, external_upstream, publish from package_group"
+    ).fetchall() == [(5, "/*", 7, "ALLOW", "ALLOW")]
+    assert raw.execute("select domain_id, key from group_key").fetchall() == [(5, "/")]
+    assert raw.execute("select topology from domain").fetchone() == (4,)
+    raw.close()
