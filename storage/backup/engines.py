@@ -14,8 +14,6 @@ from typing import Any, Protocol
 from storage.backup.rows import Row, Shape, Type
 from storage.metadata import migrate
 
-BATCH = 500
-
 TYPES: Mapping[str, Type] = {
     "integer": "integer",
     "bigint": "integer",

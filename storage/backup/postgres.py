@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from storage.backup.engines import BATCH, Source, Target, Unmovable, ledger, migrations, quoted, shape, tables
+from storage.backup.engines import Source, Target, Unmovable, ledger, migrations, quoted, shape, tables
 from storage.backup.rows import Row, Shape
 from storage.metadata import migrate
 from storage.metadata.listing_memo import ListingMemo
@@ -93,7 +93,7 @@ class _PostgresSource:
         condition = f" where {where}" if where else ""
         text = f'select {quoted(shape.names)} from "{shape.table}"{condition}'  # noqa: S608
         cursor = await self._connection.cursor(text)
-        while batch := await cursor.fetch(BATCH):
+        while batch := await cursor.fetch(shape.run):
             yield batch
 
 

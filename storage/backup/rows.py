@@ -20,6 +20,8 @@ from storage.backup.manifest import Damaged
 
 Type = Literal["integer", "text", "bytes"]
 Row = Sequence[Any]
+HELD = 4 * 1024 * 1024
+"""Bytes of rows that are put together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,11 @@ class Shape:
     @property
     def names(self) -> list[str]:
         return [name for name, _ in self.columns]
+
+    @property
+    def run(self) -> int:
+        """How many rows to take at once: documents may be megabytes each."""
+        return 16 if any(kind == "bytes" for _, kind in self.columns) else 500
 
     def place(self, column: str) -> int:
         return self.names.index(column)
@@ -87,6 +94,24 @@ class Reader:
         self._bytes = [index for index, (_, kind) in enumerate(self.shape.columns) if kind == "bytes"]
 
     def __iter__(self) -> Iterator[list[Any]]:
+        for values, _ in self._lines():
+            yield values
+
+    def batches(self, size: int) -> Iterator[list[list[Any]]]:
+        """Rows in runs, shorter ones where they are large."""
+        batch: list[list[Any]] = []
+        held = 0
+        for values, length in self._lines():
+            batch.append(values)
+            held += length
+            if len(batch) == size or held > HELD:
+                yield batch
+                batch, held = [], 0
+        if batch:
+            yield batch
+
+    def _lines(self) -> Iterator[tuple[list[Any], int]]:
+        """Each row, and how long it was."""
         decoder = msgspec.json.Decoder(list)
         try:
             with gzip.open(self._path, "rb") as raw:
@@ -97,16 +122,6 @@ class Reader:
                     for index in self._bytes:
                         if values[index] is not None:
                             values[index] = base64.b64decode(values[index])
-                    yield values
+                    yield values, len(line)
         except (zlib.error, EOFError, msgspec.DecodeError, ValueError) as error:
             raise Damaged(f"{self._path.name} cannot be read: {error}") from error
-
-    def batches(self, size: int) -> Iterator[list[list[Any]]]:
-        batch: list[list[Any]] = []
-        for row in self:
-            batch.append(row)
-            if len(batch) == size:
-                yield batch
-                batch = []
-        if batch:
-            yield batch

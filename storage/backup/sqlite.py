@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from storage.backup.engines import BATCH, Source, Target, Unmovable, ledger, migrations, quoted, shape
+from storage.backup.engines import Source, Target, Unmovable, ledger, migrations, quoted, shape
 from storage.backup.manifest import flush
 from storage.backup.rows import Row, Shape
 from storage.metadata import migrate
@@ -77,7 +77,7 @@ class _SQLiteSource:
         condition = f" where {where}" if where else ""
         text = f'select {quoted(shape.names)} from "{shape.table}"{condition}'  # noqa: S608
         cursor = await asyncio.to_thread(self._connection.execute, text)
-        while batch := await asyncio.to_thread(cursor.fetchmany, BATCH):
+        while batch := await asyncio.to_thread(cursor.fetchmany, shape.run):
             yield batch
 
 
