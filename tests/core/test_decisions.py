@@ -337,7 +337,7 @@ def codes(*, named: bool) -> st.SearchStrategy[str]:
     return st.one_of(st.just("-"), st.lists(one, min_size=1, max_size=3).map(" ".join))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(
     row=st.tuples(
         st.sampled_from(sorted(ACCOUNTS)),

@@ -338,3 +338,34 @@ def test_a_simulation_says_what_would_be_decided(cloud: Cloud) -> None:
         ],
     )["EvaluationResults"]
     assert [each["EvalDecision"] for each in found] == ["allowed", "explicitDeny", "implicitDeny"]
+    keys = cloud.iam.get_context_keys_for_principal_policy(PolicySourceArn=f"arn:aws:iam::{cloud.account}:user/{name}")[
+        "ContextKeyNames"
+    ]
+    assert keys == ["aws:securetransport"]
+    custom = document(allow(Condition={"StringLike": {"aws:userid": "${aws:username}"}}))
+    found = cloud.iam.get_context_keys_for_custom_policy(PolicyInputList=[custom])["ContextKeyNames"]
+    assert found == ["aws:userid", "aws:username"]
+    asked = {"PolicySourceArn": f"arn:aws:iam::{cloud.account}:user/nobody", "ActionNames": ["x:y"]}
+    assert refused(cloud.iam.simulate_principal_policy, **asked) == ("NoSuchEntity", 404)
+
+
+def test_everything_of_an_account_comes_in_one_answer_of_pages(cloud: Cloud) -> None:
+    name, _ = cloud.user(allow("x:y"), Tags=[{"Key": "a", "Value": "b"}])
+    group = cloud.name("group")
+    cloud.iam.create_group(GroupName=group)
+    cloud.iam.add_user_to_group(GroupName=group, UserName=name)
+    role = cloud.role(trust("*"))["RoleName"]
+    pages = cloud.iam.get_paginator("get_account_authorization_details").paginate(PaginationConfig={"PageSize": 5})
+    found: dict[str, list[Any]] = {}
+    for page in pages:
+        for member in ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"):
+            found.setdefault(member, []).extend(page.get(member, []))
+    user = next(each for each in found["UserDetailList"] if each["UserName"] == name)
+    assert user["GroupList"] == [group] and user["Tags"] == [{"Key": "a", "Value": "b"}]
+    assert user["UserPolicyList"] == [{"PolicyName": "own", "PolicyDocument": json.loads(document(allow("x:y")))}]
+    assert group in {each["GroupName"] for each in found["GroupDetailList"]}
+    assert role in {each["RoleName"] for each in found["RoleDetailList"]}
+    administrator = next(each for each in found["Policies"] if each["PolicyName"] == "AdministratorAccess")
+    assert administrator["PolicyVersionList"][0]["Document"]["Statement"]
+    only = cloud.iam.get_account_authorization_details(Filter=["Group"], MaxItems=1000)
+    assert only["GroupDetailList"] and not only.get("UserDetailList")

@@ -193,6 +193,7 @@ def load() -> None:
         account,
         attachments,
         credentials,
+        details,
         groups,
         inline,
         keys,

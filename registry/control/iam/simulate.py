@@ -24,11 +24,7 @@ async def simulate_principal_policy(call: Call, p: Params) -> Result:
 
     async def work(tx: Tx) -> Result:
         await call.require(tx, arn)
-        found = await bindings.by_arn(tx, arn)
-        if found is None and ":group/" in arn:
-            found = await tx.principals.named(call.account, "group", arn.rpartition("/")[2])
-        if found is None or found.account != call.account:
-            raise IamError("NoSuchEntity", f"The entity {arn} cannot be found.")
+        found = await _source(call, tx, arn)
         grants = await tx.principals.grants(found.id)
         assert grants is not None
         documents = [taken(text) for text in grants.documents]
@@ -106,3 +102,39 @@ def _entries(entries: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]
         for each in entries
         if each.get("ContextKeyName")
     }
+
+
+@operation("iam", "GetContextKeysForCustomPolicy")
+async def get_context_keys_for_custom_policy(call: Call, p: Params) -> Result:
+    async def work(tx: Tx) -> None:
+        await call.require(tx, "*")
+
+    await call.read(work)
+    return {"ContextKeyNames": _keys([taken(text) for text in p["PolicyInputList"]])}
+
+
+@operation("iam", "GetContextKeysForPrincipalPolicy")
+async def get_context_keys_for_principal_policy(call: Call, p: Params) -> Result:
+    async def work(tx: Tx) -> Result:
+        await call.require(tx, p["PolicySourceArn"])
+        found = await _source(call, tx, p["PolicySourceArn"])
+        grants = await tx.principals.grants(found.id)
+        assert grants is not None
+        texts = [*grants.documents, *p.get("PolicyInputList", ())]
+        return {"ContextKeyNames": _keys([taken(text) for text in texts])}
+
+    return await call.read(work)
+
+
+async def _source(call: Call, tx: Tx, arn: str) -> Principal:
+    """The user, group or role of the caller's account with that ARN."""
+    found = await bindings.by_arn(tx, arn)
+    if found is None and ":group/" in arn:
+        found = await tx.principals.named(call.account, "group", arn.rpartition("/")[2])
+    if found is None or found.account != call.account:
+        raise IamError("NoSuchEntity", f"The entity {arn} cannot be found.")
+    return found
+
+
+def _keys(documents: Sequence[Document]) -> list[str]:
+    return sorted(set[str]().union(*(document.keys for document in documents)))
