@@ -117,6 +117,7 @@ def highest(versions: Iterable[str]) -> str | None:
     return best
 
 
+@lru_cache(maxsize=16_384)
 def sort_key(version: str) -> str:
     """A text that sorts like the version; equal versions (`1`, `1.0`) have the same."""
     whole = tokens(version)

@@ -86,8 +86,11 @@ async def finish(publisher: Publisher, versions: Collection[str], check: Check) 
     async def work(tx: Tx) -> tuple[Version, ...]:
         await publisher.authorize(tx)
         row = await _row(tx, publisher)
+        if not await _unfinished(tx, row, versions):
+            return ()
+        await tx.packages.bump(row.id)  # the lock: only one of several finishes a version
+        found = await _unfinished(tx, row, versions)
         tags = (await tx.packages.tags([row.id])).get(row.id, {})
-        found = [each for each in await _unfinished(tx, row) if each.key.version in versions]
         for each in found:
             check(each, tags)
         place = Place(tx, publisher.repository, row, publisher.services.clock.now())
@@ -107,14 +110,14 @@ async def point(publisher: Publisher, wanted: Pointing, check: Check) -> None:
     async def work(tx: Tx) -> None:
         await publisher.authorize(tx)
         row = await _row(tx, publisher)
-        tags = (await tx.packages.tags([row.id])).get(row.id, {})
-        targets = [await _held(tx, publisher, row, each) for each in (wanted.target, *wanted.others)]
-        for each in targets:
-            check(each, tags)
         now = publisher.services.clock.now()
         place = await touched(
             tx, publisher.repository, row.key, display=row.display, controls=origin.defaults("INTERNAL"), now=now
         )
+        tags = (await tx.packages.tags([row.id])).get(row.id, {})
+        targets = [await _held(tx, publisher, row, each) for each in (wanted.target, *wanted.others)]
+        for each in targets:
+            check(each, tags)
         before = await tx.versions.get(row.id, wanted.pointer.version)
         if before is None or not wanted.last(before):
             facts = await tx.versions.facts(targets[0].id)
@@ -172,13 +175,13 @@ def _same(before: Sequence[Asset], after: Sequence[Asset]) -> bool:
     return {(a.name, a.blob.digests.sha256) for a in before} == {(a.name, a.blob.digests.sha256) for a in after}
 
 
-async def _unfinished(tx: Tx, row: PackageRow) -> list[Version]:
-    """Without assets."""
+async def _unfinished(tx: Tx, row: PackageRow, versions: Collection[str]) -> list[Version]:
+    """Those of these versions, without assets."""
     found: list[Version] = []
     after: tuple[str, ...] | None = None
     while True:
         page = await tx.versions.page(row.id, VersionFilter(status=Status.UNFINISHED), after, _PAGE)
-        found += page
+        found += [each for each in page if each.key.version in versions]
         if len(page) < _PAGE:
             return found
         after = (page[-1].sort, page[-1].key.version)

@@ -159,7 +159,7 @@ def asked(shop: Shop) -> list[tuple[str, str, int]]:
     ]
 
 
-def test_maven_3_8_deploys_a_project_and_another_resolves_it_by_a_range(
+def test_maven_3_8_deploys_a_project_and_another_resolves_it_from_below_by_a_range(
     shop: Shop, local: Path, tmp_path: Path
 ) -> None:
     lib = Artifact(group="com.three8")
@@ -168,12 +168,16 @@ def test_maven_3_8_deploys_a_project_and_another_resolves_it_by_a_range(
     maven.run("deploy")
     for version in ("1.9", "1.10", "2.0"):
         deploy(shop, Artifact(group="com.three8", version=version, packaging="jar"))
-    user = Maven("3.8", tmp_path / "user", shop, local)
+    below = Shop(shop.server, "maven", f"{shop.repo}-below")
+    shop.server.make("dom", below.repo, **{below.repo.replace("-", "_"): [shop.repo]})
+    user = Maven("3.8", tmp_path / "user", below, local)
     user.project(Artifact(group="com.user", dependencies=("com.three8:lib:[1.0,2.0)",)))
 
     said = user.run(RESOLVE, forget="com.three8")
 
     assert statuses(shop, lib)["1.0"] == "Published"
+    # Of every version in the range Maven reads the POM; that retains them.
+    assert statuses(below, lib) == dict.fromkeys(("1.0", "1.9", "1.10"), "Published")
     assert "com.three8:lib:jar:1.10:compile" in said
     assert "checksum" not in said.lower()
     assert user.holds(Artifact(group="com.three8", version="1.10")) == jar(Artifact(group="com.three8", version="1.10"))
