@@ -43,6 +43,8 @@ T = TypeVar("T")
 MAX_INDEX = 4 * 1024**2
 MAX_DOCUMENT = 64 * 1024**2
 MAX_PAGES = 4096
+MAX_REGISTRATION = 256 * 1024**2
+"""Bytes of all pages together; what was read of them is held until the last one came."""
 _TOGETHER = 6
 _REMEMBERED = 600.0
 """Seconds for which a service index is believed; clients do so for forty minutes."""
@@ -195,14 +197,21 @@ async def _leaves(http: Http, metadata: _Answer, *, lenient: bool) -> dict[str, 
     if len(pages) > MAX_PAGES:
         raise UpstreamUnavailable(f"The external registry's registration has more than {MAX_PAGES} pages")
     gate = asyncio.Semaphore(_TOGETHER)
+    size = 0
 
     async def one(url: str) -> dict[str, remote.Leaf]:
+        nonlocal size
         async with gate:
             answer = await _get(http, url, {})
             if answer.body is None:
                 if lenient:  # its versions are known from the flat container all the same
                     return {}
                 raise UpstreamUnavailable("The external registry names a page of a registration that it does not have")
+            size += len(answer.body)
+            if size > MAX_REGISTRATION:
+                raise UpstreamUnavailable(
+                    f"The external registry's registration has more than {MAX_REGISTRATION} bytes"
+                )
             return await asyncio.to_thread(remote.page, answer.body, answer.url)
 
     for each in await _together(*map(one, pages)):

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from protocols.nuget import fetch
 from tests.chains.public import PublicNpm
 from tests.faults.publishes import settled
 from tests.harness import Answer as Got
@@ -98,7 +99,8 @@ def _cargo(word: str, base: str) -> Made:
 def _nuget(word: str, base: str) -> Made:
     body = nuget.Package(word).nupkg()
     index, file = f"flat/{word}/index.json", f"flat/{word}/1.0.0/{word}.1.0.0.nupkg"
-    service = {"version": "3.0.0", "resources": [{"@id": f"{base}flat/", "@type": "PackageBaseAddress/3.0.0"}]}
+    kinds = (("flat/", "PackageBaseAddress/3.0.0"), ("reg/", "RegistrationsBaseUrl/3.6.0"))
+    service = {"version": "3.0.0", "resources": [{"@id": base + path, "@type": kind} for path, kind in kinds]}
     return Made(
         index, b'{"versions":["1.0.0"]}', file, body, f"v3/{index}", f"v3/{file}",
         {"v3/index.json": json.dumps(service).encode()},
@@ -301,3 +303,19 @@ def test_versions_of_strange_names_are_left_out(evil: Evil) -> None:
     assert b"1.0.0" in answer.body
     for mark in (b"../", b"<script", b"999999", b"%2e", b"another", b"\x00"):
         assert mark not in answer.body, mark
+
+
+def test_pages_of_a_registration_have_a_limit_together(
+    fronts: tuple[Server, PublicNpm], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "MAX_REGISTRATION", 5000)
+    evil = Evil("nuget", "evilpages", *fronts)
+    base = f"{evil.public.base}nuget/"
+    evil.lists()
+    for count, status in ((3, 200), (9, 502)):
+        pages = [{"@id": f"{base}page{each}", "lower": "1.0.0", "upper": "1.0.0"} for each in range(count)]
+        evil.sends("reg/evilpages/index.json", Answer(200, json.dumps({"count": count, "items": pages}).encode()))
+        for each in range(count):
+            evil.sends(f"page{each}", Answer(200, json.dumps({"items": [], "x": "y" * 900}).encode()))
+        assert evil.listing().status == status
+    evil.public.wire.answers.clear()
