@@ -369,3 +369,18 @@ def test_everything_of_an_account_comes_in_one_answer_of_pages(cloud: Cloud) -> 
     assert administrator["PolicyVersionList"][0]["Document"]["Statement"]
     only = cloud.iam.get_account_authorization_details(Filter=["Group"], MaxItems=1000)
     assert only["GroupDetailList"] and not only.get("UserDetailList")
+
+
+def test_a_delegate_manages_only_those_within_the_boundary(cloud: Cloud) -> None:
+    boundary = cloud.iam.create_policy(PolicyName=cloud.name("limit"), PolicyDocument=document(allow("x:y")))
+    arn = boundary["Policy"]["Arn"]
+    actions = ("iam:CreateUser", "iam:PutUserPolicy", "iam:AttachUserPolicy")
+    _, keys = cloud.user(allow(*actions, Condition={"StringEquals": {"iam:PermissionsBoundary": arn}}))
+    mine = cloud.client("iam", keys)
+    free, bounded = cloud.name(), cloud.name()
+    assert refused(mine.create_user, UserName=free) == ("AccessDenied", 403)
+    mine.create_user(UserName=bounded, PermissionsBoundary=arn)
+    mine.put_user_policy(UserName=bounded, PolicyName="p", PolicyDocument=document(allow()))
+    cloud.iam.create_user(UserName=free)
+    put = {"UserName": free, "PolicyName": "p", "PolicyDocument": document(allow())}
+    assert refused(mine.put_user_policy, **put) == ("AccessDenied", 403)

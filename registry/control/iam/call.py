@@ -124,12 +124,14 @@ class Call:
     async def entity(self, tx: Tx, kind: Kind, name: str, *, context: Mapping[str, str] = {}) -> Principal:
         """The user, group or role of the caller's account that the request names.
 
-        Raises AccessDenied first, then IamError (NoSuchEntity).
+        Raises AccessDenied first, then IamError (NoSuchEntity).  iam:PermissionsBoundary is the boundary that it has,
+        unless the request sets one.
         """
         found = await tx.principals.named(self.account, kind, name)
         arn = found.arn if found is not None else arns.iam(self.account, kind, "/", name)
         tags = await tx.principals.tags(found.id) if found is not None else {}
-        await self.require(tx, arn, tags=tags, context=context)
+        bounded = {"iam:PermissionsBoundary": found.boundary} if found is not None and found.boundary else {}
+        await self.require(tx, arn, tags=tags, context={**bounded, **context})
         if found is None:
             raise no_such(kind, name)
         return found
