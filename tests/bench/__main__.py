@@ -9,10 +9,17 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench import buckets, maven, nuget, rows, ruby
+from tests.bench import buckets, groups, maven, nuget, rows, ruby
 from tests.bench.table import Table
 
-SECTIONS = {**rows.SECTIONS, "buckets": buckets.buckets, "nuget": nuget.nuget, "maven": maven.maven, "ruby": ruby.ruby}
+SECTIONS = {
+    **rows.SECTIONS,
+    "buckets": buckets.buckets,
+    "groups": groups.groups,
+    "nuget": nuget.nuget,
+    "maven": maven.maven,
+    "ruby": ruby.ruby,
+}
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -1,18 +1,14 @@
 """Package groups: what a question costs among ten groups and among ten thousand, in one run.
 
-    python -m tests.bench.groups [--groups 10000] [--packages 100000]
-
-Every figure is the median of several rounds, in microseconds for one package; the last column is how much dearer many
-groups are than ten.
+Every figure is the median of several rounds, in microseconds of CPU for one package; the last column is how much
+dearer many groups are than ten.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import random
 import statistics
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -23,6 +19,7 @@ from registry.core.groups.association import KINDS, Groups
 from registry.core.ports import Tx
 from registry.core.types import Domain, DomainKey, PackageGroup, PackageKey, RepoKey, Repository
 from storage.metadata.sqlite import SQLiteStore
+from tests.bench.table import Table
 
 OWNER = "111122223333"
 ROUNDS = 5
@@ -82,9 +79,9 @@ async def timed(keys: Sequence[PackageKey], ask: Callable[[Sequence[PackageKey]]
     """Microseconds for one package."""
     rounds = []
     for _ in range(ROUNDS):
-        began = time.perf_counter()
+        began = time.thread_time()
         await ask(keys)
-        rounds.append((time.perf_counter() - began) / len(keys) * 1e6)
+        rounds.append((time.thread_time() - began) / len(keys) * 1e6)
     return statistics.median(rounds)
 
 
@@ -118,33 +115,27 @@ async def measure(store: SQLiteStore, domain: Domain, keys: Sequence[PackageKey]
     }
 
 
-async def main(groups: int, packages: int) -> None:
+def groups(scratch: Path, seconds: int) -> list[Table]:
+    """Ten groups, ten thousand, a hundred thousand packages; `seconds` changes nothing."""
+    return [asyncio.run(_compared(scratch / "groups.db", 10_000, 100_000))]
+
+
+async def _compared(file: Path, count: int, packages: int) -> Table:
+    table = Table(
+        f"Package groups: the group of a package, µs of CPU ({packages:,} packages)",
+        ("question", "10 groups", f"{count:,} groups", "times"),
+    )
     keys = names(packages, 1)
     asked = random.Random(3).sample(keys, min(2000, packages))
-    with tempfile.TemporaryDirectory() as folder:
-        store = SQLiteStore(Path(folder) / "meta.db")
-        await store.open()
+    store = SQLiteStore(file)
+    await store.open()
+    try:
         few = await fill(store, "few", drawn(keys, 10))
-        many = await fill(store, "many", drawn(keys, groups))
+        many = await fill(store, "many", drawn(keys, count))
         await stock(store, many, keys)
         small, large = await measure(store, few, asked), await measure(store, many, asked)
-        print(f"{'microseconds for one package':40}{'10 groups':>12}{f'{groups} groups':>14}{'times':>8}")
         for what, figure in small.items():
-            print(f"{what:40}{figure:12.1f}{large[what]:14.1f}{large[what] / figure:8.2f}")
-        began = time.perf_counter()
-        hierarchy = await store.read(lambda tx: Groups().hierarchy(tx, many.id))
-        print(f"all {groups} groups read and arranged: {(time.perf_counter() - began) * 1e3:.0f} ms")
-        began = time.perf_counter()
-        held = [key for key in keys if (found := hierarchy.associated(key)) and found[0].pattern != "/*"]
-        print(
-            f"{packages} packages associated: {(time.perf_counter() - began) * 1e3:.0f} ms ({len(held)} with a group)"
-        )
+            table.add(what, figure, large[what], large[what] / figure)
+    finally:
         await store.close()
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--groups", type=int, default=10_000)
-    parser.add_argument("--packages", type=int, default=100_000)
-    options = parser.parse_args()
-    asyncio.run(main(options.groups, options.packages))
+    return table

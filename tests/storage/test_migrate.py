@@ -133,7 +133,8 @@ def test_domains_from_before_package_groups_get_their_root(tmp_path):
                 raw.execute(statement)
             raw.execute("insert into migration values (?, ?, 0)", (migration.number, migration.name))
     raw.execute(
-        "insert into domain (id, owner, name, created, encryption_key, topology) values (5, '111122223333', 'd', 7, '', 3)"
+        "insert into domain (id, owner, name, created, encryption_key, topology)"
+        " values (5, '111122223333', 'd', 7, '', 3)"
     )
     raw.close()
 
