@@ -309,12 +309,11 @@ def test_pages_of_a_registration_have_a_limit_together(
     fronts: tuple[Server, PublicNpm], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetch, "MAX_REGISTRATION", 5000)
-    evil = Evil("nuget", "evilpages", *fronts)
-    base = f"{evil.public.base}nuget/"
-    evil.lists()
     for count, status in ((3, 200), (9, 502)):
-        pages = [{"@id": f"{base}page{each}", "lower": "1.0.0", "upper": "1.0.0"} for each in range(count)]
-        evil.sends("reg/evilpages/index.json", Answer(200, json.dumps({"count": count, "items": pages}).encode()))
+        evil = Evil("nuget", f"evilpages{count}", *fronts)
+        evil.lists()
+        pages = [{"@id": f"{evil.public.base}nuget/page{each}"} for each in range(count)]
+        evil.sends(f"reg/{evil.word}/index.json", Answer(200, json.dumps({"items": pages}).encode()))
         for each in range(count):
             evil.sends(f"page{each}", Answer(200, json.dumps({"items": [], "x": "y" * 900}).encode()))
         assert evil.listing().status == status
