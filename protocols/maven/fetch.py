@@ -66,8 +66,8 @@ class MavenFetcher:
         except ValueError as err:
             raise UpstreamUnavailable(f"{path} could not be understood: {err}") from None
         versions = entries(document) if whole else _versions(document)
-        if not versions:
-            return Absent()
+        if not versions and (whole or not document.plugins):
+            return Absent()  # a group that is no artifact is known to be none, also while nobody can be asked
         return Remote(package.name, versions, {}, {name: value for name, value in kept.items() if value})
 
     async def find(self, http: Http, key: VersionKey, asset: str) -> RemoteFile | None:

@@ -426,6 +426,44 @@ def test_deleting_builds_leaves_the_snapshot_and_deleting_that_leaves_the_builds
     assert shop("GET", place).status == 404
 
 
+def test_a_snapshot_that_was_taken_out_of_use_is_not_moved(shop: Shop) -> None:
+    lib = Artifact(version="1.0-SNAPSHOT")
+    deploy_snapshot(shop, lib, *FIRST)
+    shop.server.boto().update_package_versions_status(
+        **where(shop, lib), versions=["1.0-SNAPSHOT"], targetStatus="Archived"
+    )
+
+    refused = deploy_snapshot(shop, lib, *SECOND)
+
+    assert refused.status == 409
+    assert statuses(shop, lib) == {
+        "1.0-SNAPSHOT": "Archived", "1.0-20210728.194552-1": "Unlisted", "1.0-20210729.171330-2": "Unfinished",
+    }  # fmt: skip
+    assert shop("GET", f"{lib.folder}1.0-SNAPSHOT/maven-metadata.xml").status == 404
+
+
+def test_files_of_one_deploy_with_another_number_join_the_snapshot(shop: Shop) -> None:
+    lib, place = Artifact(version="1.0-SNAPSHOT"), "com/example/lib/1.0-SNAPSHOT/maven-metadata.xml"
+    put(shop, lib.path(build="20210728.194552-1"), b"one")
+    put(shop, lib.path(".jar.asc", build="20210728.194553-2"), b"signature")
+    both = snapshot_metadata(lib, *FIRST, (".jar",)).replace(
+        b"</snapshotVersions>",
+        b"<snapshotVersion><extension>jar.asc</extension><value>1.0-20210728.194553-2</value></snapshotVersion>"
+        b"<snapshotVersion><extension>pom</extension><value>2.0-20210728.194553-2</value></snapshotVersion>"
+        b"<snapshotVersion><extension>pom</extension><value>1.0-20210728.194553-9</value></snapshotVersion>"
+        b"</snapshotVersions>",
+    )
+
+    assert shop("PUT", place, both).status == 201
+
+    assert set(statuses(shop, lib).values()) == {"Published", "Unlisted"}
+    assert re.findall(r"<extension>(.*)</extension>\s*<value>(.*)</value>", shop("GET", place).text) == [
+        ("jar", "1.0-20210728.194552-1"),
+        ("jar.asc", "1.0-20210728.194553-2"),
+    ]
+    assert shop("GET", lib.path(".jar.asc", build="20210728.194553-2")).body == b"signature"
+
+
 def test_a_copied_snapshot_can_be_resolved(shop: Shop) -> None:
     lib = Artifact(version="1.0-SNAPSHOT")
     deploy_snapshot(shop, lib, *FIRST)

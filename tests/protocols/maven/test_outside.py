@@ -296,6 +296,14 @@ def test_plugins_of_the_registry_s_group_are_told(outside: Outside) -> None:
     answer = outside.shop()("GET", f"com/example/t{outside.number}/maven-metadata.xml")
 
     assert re.findall(r"<prefix>(.*)</prefix>", answer.text) == ["x", "y"]
+    outside.central.stop()
+    try:
+        kept = outside.shop()("GET", f"com/example/t{outside.number}/maven-metadata.xml")
+        own = outside.shop()("GET", "org/nobody/knows/maven-metadata.xml")
+    finally:
+        outside.central.start()
+    assert kept.text == answer.text
+    assert own.status == 502
 
 
 def test_a_copy_with_upstreams_brings_every_usual_file(outside: Outside) -> None:
