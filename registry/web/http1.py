@@ -234,16 +234,17 @@ class Http1(HttpToolsProtocol):
             self._skip = True  # else what a client has compressed would be stored as it came
             self.refuse(400, "The only Transfer-Encoding here is chunked")
             return
-        scope = self._scope(method.decode("ascii"), version)
+        if asks:
+            asking = _Asking(key, tags, self.url, self.headers, version)
+            self.cycle, self.active = cast(RequestResponseCycle, asking), cast(Cycle, asking)
+            self.front.soon(partial(self._asked, asking))
+            return
+        scope = self._scope(method.decode("ascii"), version, self.url, self.headers)
         if scope is None:
             self._skip = True
             return
         scope["packyard.hot"] = key
-        if asks:
-            cycle = self.active = self._cycle(scope, keep_alive)
-            self.front.soon(partial(self._asked, cycle, key, tags, self.url))
-        else:
-            self._begin(scope, keep_alive, idle)
+        self._begin(scope, keep_alive, idle)
 
     def _too_large(self) -> bool:
         """Refuse a head that came in one piece and is larger than it may be."""
@@ -256,9 +257,9 @@ class Http1(HttpToolsProtocol):
         self.refuse(431, "The request's head is too large")
         return True
 
-    def _scope(self, method: str, version: str) -> dict[str, Any] | None:
+    def _scope(self, method: str, version: str, target: bytes, headers: list[Any]) -> dict[str, Any] | None:
         try:
-            url = httptools.parse_url(self.url)
+            url = httptools.parse_url(target)
             raw_path = url.path or b""
             path = raw_path.decode("ascii")
         except (httptools.HttpParserError, UnicodeDecodeError):
@@ -272,7 +273,7 @@ class Http1(HttpToolsProtocol):
             "client": self.client,
             "scheme": self.scheme,
             "root_path": "",
-            "headers": self.headers,
+            "headers": headers,
             "state": {},
             "method": method,
             "path": unquote(path) if "%" in path else path,
@@ -382,18 +383,30 @@ class Http1(HttpToolsProtocol):
         self.since = self.loop.time()
         self.server_state.total_requests += 1
 
-    def _asked(self, cycle: Cycle, key: Hashable, tags: bytes | None, url: bytes, moment: int | None) -> None:
+    def _asked(self, asking: _Asking, moment: int | None) -> None:
         """The moment is known: write the answer if it holds, else let the application look."""
-        if cycle.disconnected or self.transport.is_closing():
+        if asking.disconnected or self.transport.is_closing():
             return
-        entry = self.front.hot.at(key, moment)
-        if entry is None or not cycle.keep_alive or self.flow.write_paused:
-            cast(Any, cycle).scope["packyard.moment"] = moment
-            self._start_asgi_task(cast(RequestResponseCycle, cycle), self.app)
+        entry = self.front.hot.at(asking.key, moment)
+        if entry is None or not asking.keep_alive or self.flow.write_paused:
+            self._look(asking, moment)
             return
-        self._write(entry, tags, url)
-        cycle.response_started = cycle.response_complete = True
+        self._write(entry, asking.tags, asking.url)
+        asking.response_started = asking.response_complete = True
         self.on_response_complete()
+
+    def _look(self, asking: _Asking, moment: int | None) -> None:
+        scope = self._scope("GET", asking.version, asking.url, asking.headers)
+        if scope is None:
+            return
+        scope["packyard.hot"] = asking.key
+        scope["packyard.moment"] = moment
+        later: Any = self.cycle  # of a request behind this one, or still ours
+        cycle = self.active = self._cycle(scope, asking.keep_alive)
+        cycle.more_body = asking.more_body
+        if later is not asking:
+            self.cycle = later
+        self._start_asgi_task(cast(RequestResponseCycle, cycle), self.app)
 
     def _write(self, entry: Entry, tags: bytes | None, url: bytes) -> None:
         started = time.perf_counter()
@@ -411,6 +424,33 @@ class Http1(HttpToolsProtocol):
             self.transport.writelines((lines + ending, body))
         path = url.partition(b"?")[0].decode("latin-1")
         front.answered(entry, name, masked(path), status, len(body), time.perf_counter() - started)
+
+
+class _Nobody:
+    """Who would be woken by a body."""
+
+    def set(self) -> None:
+        """There is none."""
+
+
+class _Asking:
+    """A request whose answer is known, if it still holds: in the place of its cycle until the moment is known."""
+
+    __slots__ = (
+        "disconnected", "headers", "keep_alive", "key", "more_body", "response_complete", "response_started", "tags",
+        "url", "version",
+    )  # fmt: skip
+    message_event = _Nobody()
+    waiting_for_100_continue = False
+
+    def __init__(self, key: Hashable, tags: bytes | None, url: bytes, headers: list[Any], version: str) -> None:
+        self.key, self.tags, self.url, self.headers, self.version = key, tags, url, headers, version
+        self.disconnected = self.response_started = self.response_complete = False
+        self.keep_alive = self.more_body = True
+
+    def gone(self) -> None:
+        """The connection has ended."""
+        self.disconnected = True
 
 
 _PHRASES = {

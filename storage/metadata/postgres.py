@@ -78,7 +78,7 @@ class PostgresStore:
         """
         await postgres_schema.upgrade(self._address, self._patience)
         self._pool = Pool(self._link, self._size, self._patience)
-        self._moments = Moments(self._pool.fresh)
+        self._moments = Moments(self._pool.fresh, self._patience)
         await self._moments.now()  # its connection is there from the beginning
 
     async def close(self) -> None:

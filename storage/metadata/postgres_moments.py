@@ -27,8 +27,10 @@ _SNAPSHOT = "select pg_current_snapshot()::text"
 class Moments:
     """Numbers for states of the database: the same number, the same state."""
 
-    def __init__(self, connect: Callable[[], Awaitable[Link]]) -> None:
+    def __init__(self, connect: Callable[[], Awaitable[Link]], patience: float) -> None:
+        """`patience`: seconds after which there is no answer."""
         self._connect = connect
+        self._patience = min(patience, ANSWER_SECONDS)
         self._link: Link | None = None
         self._statement: Any = None
         self._waiting: list[Callable[[int | None], object]] = []
@@ -37,6 +39,8 @@ class Moments:
         self._seen = ""
         self._number = 0
         self.asked = 0
+        self._since = 0.0
+        self._watching: asyncio.TimerHandle | None = None
         self._closed = False
 
     async def now(self) -> int | None:
@@ -90,13 +94,18 @@ class Moments:
     async def _ask_on(self) -> None:
         """Ask as long as somebody waits."""
         waiting: list[Callable[[int | None], object]] = []
+        loop = asyncio.get_running_loop()
+        self._watching = loop.call_later(self._patience, self._watch)
         try:
             while self._waiting:
                 waiting, self._waiting = self._waiting, []
+                self._since = loop.time()
                 number = await self._ask()
                 while waiting:
                     _tell(waiting.pop(), number)
         finally:
+            if self._watching is not None:
+                self._watching.cancel()
             self._asking = None
             for call in (*waiting, *self._waiting):
                 _tell(call, None)
@@ -105,11 +114,10 @@ class Moments:
     async def _ask(self) -> int | None:
         self.asked += 1
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                if self._link is None or self._link.raw.is_closed():
-                    await self._begin()
-                async with self._turn:
-                    seen: str = await self._statement.fetchval()
+            if self._link is None or self._link.raw.is_closed():
+                await self._begin()
+            async with self._turn:
+                seen: str = await self._statement.fetchval()
         except (*FAILURES, RegistryError):
             if self._link is not None:
                 self._link.drop()
@@ -118,6 +126,15 @@ class Moments:
             self._seen = seen
             self._number += 1
         return self._number
+
+    def _watch(self) -> None:
+        """Give up a connection that does not answer: whoever waits hears of it."""
+        loop = asyncio.get_running_loop()
+        left = self._since + self._patience - loop.time()
+        if left > 0:
+            self._watching = loop.call_later(left, self._watch)
+        elif self._link is not None:
+            self._link.drop()
 
     async def _begin(self) -> None:
         link = await self._connect()

@@ -9,11 +9,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench import buckets, groups, maven, nuget, rows, ruby
+from tests.bench import buckets, engines, groups, maven, nuget, rows, ruby
 from tests.bench.table import Table
 
 SECTIONS = {
     **rows.SECTIONS,
+    "engines": engines.engines,
     "buckets": buckets.buckets,
     "groups": groups.groups,
     "nuget": nuget.nuget,

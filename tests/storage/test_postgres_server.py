@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -10,12 +12,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from registry import cli
 from tests import postgres
-from tests.harness import Server
+from tests.harness import Server, basic
 from tests.samples import npm
 from tests.samples.base import Shop
 
@@ -34,6 +37,41 @@ def test_a_publish_is_seen_by_the_next_request(engine: dict[str, Any], tmp_path:
 
         assert all(seen)
         assert server.get("/readyz").status == 200
+
+
+def test_requests_sent_ahead_are_answered_in_order_whether_or_not_the_answer_is_kept(
+    engine: dict[str, Any], tmp_path: Path
+) -> None:
+    """While the first one waits to hear whether its answer still holds, others come behind it."""
+    with Server(tmp_path / "data", settings=engine) as server:
+        server.make("dom", "repo")
+        shop = Shop(server, "npm", "repo")
+        index = urlsplit(server.endpoint("npm") + npm.SAMPLE.index("left")).path
+        file = urlsplit(server.endpoint("npm") + npm.SAMPLE.asset("left", "1.0.0")[1]).path
+        head = f"Host: {server.host}\r\nAuthorization: {basic(server.token())}\r\n\r\n"
+        asks = [f"GET {path} HTTP/1.1\r\n{head}".encode() for path in (index, file, index, index + "/1.0.0")]
+        assert npm.SAMPLE.publish(shop, "left", "1.0.0").status < 300
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+            stream = connection.makefile("rb")
+
+            def ahead() -> list[bytes]:
+                connection.sendall(b"".join(asks))
+                return [body() for _ in asks]
+
+            def body() -> bytes:
+                assert stream.readline() == b"HTTP/1.1 200 OK\r\n"
+                return stream.read(int(http.client.parse_headers(stream)["content-length"]))
+
+            with stream:
+                first = ahead()
+                for number in range(1, 6):
+                    assert ahead() == first
+                    assert npm.SAMPLE.publish(shop, "left", f"1.{number}.0").status < 300
+                    now = ahead()
+                    assert f'"1.{number}.0"'.encode() in now[0]
+                    assert now[0] == now[2]
+                    assert [now[1], now[3]] == [first[1], first[3]]
+                    first = now
 
 
 @pytest.fixture(scope="module")
