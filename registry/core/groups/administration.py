@@ -22,7 +22,7 @@ from registry.core.ports import Store, Tx
 from registry.core.services import Services
 from registry.core.types import Domain, GroupKey, Mode, PackageGroup, PackageKey, Repository, Restriction
 
-_EXAMINED = 100_000
+_EXAMINED = 20_000
 """Packages that one page of ListAssociatedPackages looks at; the next page goes on from there."""
 _AT_ONCE = 1000
 
