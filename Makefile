@@ -10,7 +10,7 @@ SWIFT ?=
 export SWIFT
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve tools fmt lint type test clients bench docs clean
+.PHONY: help install serve tools fmt lint type test apart clients bench docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,8 +45,12 @@ lint: install ## ruff and the import walls
 type: install ## mypy, strict
 	$(BIN)/mypy
 
-test: tools ## everything: units, contracts, the real server, the real clients
+test: tools ## everything: units, contracts, the real server, the real clients, the latter also on PostgreSQL and a bucket
 	$(BIN)/python -m pytest -n 3 --dist loadgroup -q $(PYTEST_ARGS)
+	$(MAKE) --no-print-directory apart
+
+apart: tools ## a round trip of each family of clients on PostgreSQL and a bucket
+	PACKYARD_TEST_ENGINE=postgres PACKYARD_TEST_BLOBS=s3 $(BIN)/python -m pytest -n 2 -q -m apart tests/clients
 
 clients: tools ## only the round trips of real package managers; SWIFT=1 adds a Swift toolchain of 2.9 GB
 	$(BIN)/python -m pytest -n 3 --dist loadgroup -q -m "clients or live" $(PYTEST_ARGS)
