@@ -7,6 +7,8 @@ import http.client
 import itertools
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,13 +61,26 @@ class Outside:
         return [each["package"] for each in found]
 
 
-@pytest.fixture(scope="module")
-def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+@contextmanager
+def opened(data: Path) -> Iterator[Outside]:
     settings = {"upstreams": {"listing_age": 0, "negative_age": 0, "connect_timeout": 1, "read_timeout": 2}}
     with PublicNpm() as public:
         connections = {"public:ruby-gems-org": public.base}
-        with Server(tmp_path_factory.mktemp("data"), settings=settings, connections=connections) as server:
+        with Server(data, settings=settings, connections=connections) as server:
             yield Outside(server.make("dom"), public)
+
+
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+    with opened(tmp_path_factory.mktemp("data")) as found:
+        yield found
+
+
+@pytest.fixture
+def troubled(tmp_path: Path) -> Iterator[Outside]:
+    """For tests whose registry fails so often that it is left alone for a while, or has never had a compact index."""
+    with opened(tmp_path) as found:
+        yield found
 
 
 def word() -> str:
@@ -80,17 +95,19 @@ def fetched(shop: Shop, path: str) -> Got | None:
         return None
 
 
-@pytest.mark.parametrize("what", ["another", "shorter", "longer"])
-def test_a_gem_with_another_digest_is_not_kept(outside: Outside, what: str) -> None:
-    gem = Gem(word())
-    bodies = {"another": Gem(gem.name, summary="Bad").build(), "shorter": gem.build()[:-512], "longer": gem.build() * 2}
-    outside.offer(gem, body=bodies[what])
-    shop = outside.store()
+def test_a_gem_with_another_digest_is_not_kept(troubled: Outside) -> None:
+    shop = troubled.store()
+    good = Gem(word())
+    troubled.offer(good)
+    for body in (Gem(good.name, summary="Bad").build(), good.build()[:-512], good.build() * 2):
+        gem = Gem(word())
+        troubled.offer(gem, body=body)
 
-    answer = fetched(shop, f"gems/{gem.file}")
+        answer = fetched(shop, f"gems/{gem.file}")
 
-    assert answer is None or answer.status >= 500
-    assert outside.packages(shop) == []
+        assert answer is None or answer.status >= 500
+        assert shop("GET", f"gems/{good.file}").status == 200
+    assert troubled.packages(shop) == [good.name]
 
 
 def test_pages_are_asked_for_again_with_their_etag(outside: Outside) -> None:
@@ -107,11 +124,11 @@ def test_pages_are_asked_for_again_with_their_etag(outside: Outside) -> None:
     assert len(sent) > 1
 
 
-@pytest.mark.parametrize("status", [401, 403, 500, 503])
-def test_could_not_ask_is_never_not_there(outside: Outside, status: int) -> None:
+@pytest.mark.parametrize("status", [401, 500])
+def test_could_not_ask_is_never_not_there(troubled: Outside, status: int) -> None:
     name = word()
-    outside.answers[f"/info/{name}"] = Answer(status, b"no")
-    shop = outside.store()
+    troubled.answers[f"/info/{name}"] = Answer(status, b"no")
+    shop = troubled.store()
 
     for path in (f"info/{name}", f"api/v1/dependencies?gems={name}", f"gems/{name}-1.0.0.gem",
                  f"quick/Marshal.4.8/{name}-1.0.0.gemspec.rz"):  # fmt: skip
@@ -121,22 +138,22 @@ def test_could_not_ask_is_never_not_there(outside: Outside, status: int) -> None
     assert shop("HEAD", "versions").status == 200
 
 
-def test_what_was_known_is_served_while_the_registry_is_away(outside: Outside) -> None:
+def test_what_was_known_is_served_while_the_registry_is_away(troubled: Outside) -> None:
     gem, kept = Gem(word()), Gem(word())
-    name = outside.offer(gem)
-    outside.offer(kept)
-    shop = outside.store()
+    name = troubled.offer(gem)
+    troubled.offer(kept)
+    shop = troubled.store()
     before = shop("GET", f"info/{name}")
     assert shop("GET", f"gems/{kept.file}").status == 200
 
-    outside.public.stop()
+    troubled.public.stop()
     try:
         after = shop("GET", f"info/{name}")
         told: Any = unmarshal.load(shop("GET", f"api/v1/dependencies?gems={name},{kept.name}").body)
         file = shop("GET", f"gems/{kept.file}")
         lost = fetched(shop, f"gems/{gem.file}")
     finally:
-        outside.public.start()
+        troubled.public.start()
 
     assert (after.status, after.body) == (200, before.body)
     assert "warning" in after.headers
@@ -145,19 +162,21 @@ def test_what_was_known_is_served_while_the_registry_is_away(outside: Outside) -
     assert lost is None or lost.status >= 500
 
 
-def test_a_registry_with_nothing_but_a_dependencies_api_will_do(outside: Outside) -> None:
+def test_a_registry_with_nothing_but_a_dependencies_api_will_do(troubled: Outside) -> None:
     gem = Gem(word(), needs=[("rack", ["~> 2.0"], "runtime")])
     java = Gem(gem.name, platform="java")
     body = dependencies(
         dependency(gem.name, "1.0.0", "ruby", ("rack", "~> 2.0")), dependency(gem.name, "1.0.0", "java")
     )
-    outside.answers[f"/api/v1/dependencies?gems={gem.name}"] = Answer(200, body)
+    troubled.answers[f"/api/v1/dependencies?gems={gem.name}"] = Answer(200, body)
     for each in (gem, java):
-        outside.answers[f"/gems/{each.file}"] = Answer(200, each.build())
-    shop = outside.store()
+        troubled.answers[f"/gems/{each.file}"] = Answer(200, each.build())
+    shop = troubled.store()
 
     told: Any = unmarshal.load(shop("GET", f"api/v1/dependencies?gems={gem.name}").body)
-    dump = zlib.decompress(shop("GET", f"quick/Marshal.4.8/{gem.file[:-4]}.gemspec.rz").body)
+    quick = shop("GET", f"quick/Marshal.4.8/{gem.file[:-4]}.gemspec.rz")
+    assert quick.status == 200, quick.text
+    dump = zlib.decompress(quick.body)
     assert shop("GET", f"gems/{gem.file}").body == gem.build()
 
     assert {(each["platform"], *map(tuple, each["dependencies"])) for each in told} == {
