@@ -34,6 +34,7 @@ class NuGet:
 
     def __post_init__(self) -> None:
         self.binary = tool(f"nuget/{self.version}/bin/nuget")
+        tool("mono", or_path="mono")
         self.home = Home(self.folder, {"NUGET_PACKAGES": str(self.folder / "packages"), "TERM": "dumb"})
 
     def run(self, *arguments: str, ok: bool = True) -> str:
