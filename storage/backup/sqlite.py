@@ -102,9 +102,13 @@ class _SQLiteTarget:
         marks = ", ".join("?" * len(shape.columns))
         text = f'insert into "{shape.table}" ({quoted(shape.names)}) values ({marks})'  # noqa: S608
         try:
-            await asyncio.to_thread(self._connection.executemany, text, rows)
+            await asyncio.to_thread(self._insert, text, rows)
         except sqlite3.Error as error:
             raise Unmovable(f"Table {shape.table}: {error}") from error
+
+    def _insert(self, text: str, rows: Sequence[Row]) -> None:
+        """The cursor ends here: let go of in another thread, it would reset the statement under the next rows."""
+        self._connection.executemany(text, rows).close()
 
     def finish(self) -> None:
         broken = self._connection.execute("pragma foreign_key_check").fetchone()

@@ -315,3 +315,20 @@ def test_a_backup_lies_apart_from_the_data_and_nothing_comes_of_nothing(config: 
     (tmp_path / "mine" / "thesis.txt").write_text("x")
     with pytest.raises(OSError, match="holds no backup"):
         run(moving.backup(place, tmp_path / "mine", {}, secrets=True))
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_many_rows_arrive_and_none_twice(config: Configs, database: str):
+    place = config("many", database)
+    place.data.mkdir()
+    wanted = [[f"{number:012d}", number] for number in range(10_000)]
+
+    async def fill_and_read() -> list[list[Any]]:
+        async with engine(place).target([1]) as target:
+            shape = next(each for each in target.shapes if each.table == "account")
+            for start in range(0, len(wanted), 50):
+                await target.add(shape, wanted[start : start + 50])
+        async with engine(place).source() as source:
+            return sorted([list(row) async for batch in source.rows(shape) for row in batch])
+
+    assert run(fill_and_read()) == wanted
