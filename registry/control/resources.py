@@ -6,6 +6,8 @@ Resource types by operation: guide chapters "Domain policies", "Repository polic
 
 from __future__ import annotations
 
+import unicodedata
+
 from registry.control.call import Params, Target, format_info
 from registry.core.errors import Validation
 from registry.core.groups import patterns
@@ -77,6 +79,8 @@ def package_path(services: Services, p: Params) -> PackageKey:
     """
     if p["format"] in services.formats and p["package"].isascii():
         return package_key(services, p)
+    if any(unicodedata.category(each) in ("Cc", "Cs") for each in p["package"] + p.get("namespace", "")):
+        raise Validation("A namespace or package name has no control characters")
     return PackageKey(p["format"], p.get("namespace"), p["package"])
 
 

@@ -213,3 +213,14 @@ def test_nobody_and_nothing_there_say_so(run: Run, tmp_path: Path, monkeypatch: 
     status, _, error = run(TEMPLATE, "--parameter", "Domain=home")
     assert (status, "credentials" in error) == (1, True)
     assert main(["apply", str(tmp_path / "none.yaml")]) == 1
+
+
+def test_the_example_of_the_page_works_as_it_stands(server: Server, run: Run) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "guide" / "templates.md").read_text()
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+
+    status, done, error = run(example, "--parameter", "Team=docs")
+
+    assert (status, error) == (0, "")
+    assert done.splitlines()[-1] == "4 created"
+    assert run(example, "--parameter", "Team=docs") == (0, "4 unchanged\n", "")

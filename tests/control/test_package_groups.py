@@ -390,6 +390,10 @@ async def test_the_group_of_a_package_that_is_nowhere(plane: Plane) -> None:
         "/maven/com.anycompany~",
         "STRONG",
     )
+    for name in ("é\0", "\0", "x y"):
+        answer = await plane.ask("GetAssociatedPackageGroup", **DOM, format="npm", package=name)
+        assert answer.code == "ValidationException", name
+    assert (await plane.ask("DeletePackageGroup", **DOM, packageGroup="/npm/\0*")).code == "ValidationException"
     absent = await plane.ask("GetAssociatedPackageGroup", domain="none", format="npm", package="x")
     assert absent.code == "ResourceNotFoundException"
     refused = await plane.ask("GetAssociatedPackageGroup", "nobody", **DOM, format="npm", package="x")

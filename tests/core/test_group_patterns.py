@@ -78,6 +78,9 @@ def test_the_patterns_of_the_guide_are_understood(text: str) -> None:
     ("text", "why"),
     [
         ("", "begins with"),
+        ("/npm/\0*", "no white space"),
+        ("/npm//a b$", "no white space"),
+        ("/npm//a\u200b$", "no white space"),
         ("*", "begins with"),
         ("npm/*", "begins with"),
         ("/npm/space/name", "ends with"),

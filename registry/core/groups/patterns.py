@@ -154,6 +154,8 @@ def read(text: str) -> Pattern:
     """Take a pattern apart.  Raises ValueError for what is none, whatever its format."""
     if not text.startswith("/") or not text.endswith(_SUFFIXES) or len(text) > LONGEST:
         raise ValueError("begins with '/' and ends with '$', '~' or '*'")
+    if any(unicodedata.category(each)[0] in "CZ" for each in text):
+        raise ValueError("has no white space and no control or invisible characters")
     *parts, last = text[1:].split("/")
     stem, suffix = last[:-1], last[-1]
     if len(parts) > 2:
