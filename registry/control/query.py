@@ -19,6 +19,7 @@ from registry.core.errors import Validation
 
 MOST_FIELDS = 2000
 _DEEPEST = 8
+_INDEX = re.compile(r"[0-9]{1,6}")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 # What XML 1.0 cannot hold in any spelling.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -89,7 +90,7 @@ def _list(item: Shape, node: Any, path: str) -> list[Any]:
     members = node.get("member") if isinstance(node, dict) else None
     if node == "" or node == {}:
         return []
-    if not isinstance(members, dict) or not all(index.isascii() and index.isdecimal() for index in members):
+    if not isinstance(members, dict) or not all(map(_INDEX.fullmatch, members)):
         raise Validation(f"The value of '{path}' is not a list")
     return [_value(item, members[index], f"{path}.{index}.member") for index in sorted(members, key=int)]
 

@@ -61,6 +61,7 @@ def code(answer: Answer) -> str:
         (b"Action=CreateUser&UserName=a&UserName.x=1", 400, "ValidationError"),
         (b"Action=TagUser&UserName=admin&Tags=x", 400, "ValidationError"),
         (b"Action=TagUser&UserName=admin&Tags.member.x.Key=a", 400, "ValidationError"),
+        (b"Action=TagUser&UserName=admin&Tags.member." + b"9" * 5000 + b".Key=a", 400, "ValidationError"),
         (b"Action=ListUsers&MaxItems=many", 400, "ValidationError"),
         (b"Action=ListUsers&MaxItems=0", 400, "ValidationError"),
         (b"Action=ListUsers&MaxItems=1001", 400, "ValidationError"),
