@@ -61,10 +61,4 @@ def document(base: str) -> dict[str, object]:
         if kind.endswith("/Versioned"):
             resource["clientVersion"] = "4.3.0-alpha"
         resources.append(resource)
-    return {
-        "version": "3.0.0",
-        "resources": resources,
-        "@context": {
-            "comment": "http://www.w3.org/2000/01/rdf-schema#comment",
-        },
-    }
+    return {"version": "3.0.0", "resources": resources}
