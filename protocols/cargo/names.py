@@ -29,7 +29,7 @@ _VERSION = re.compile(
 )
 _PART = rf"(?:{_NUMBER}|[*xX])"
 _COMPARATOR = re.compile(
-    rf"\s*(?:[<>]=?|[=~^])?\s*{_PART}(?:\.{_PART}(?:\.{_PART}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?)?)?\s*\Z",
+    rf"\s*(?:(?:[<>]=?|[=~^])\s*)?{_PART}(?:\.{_PART}(?:\.{_PART}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?)?)?\s*\Z",
     re.ASCII,
 )
 
