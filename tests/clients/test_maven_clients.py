@@ -1,4 +1,4 @@
-"""Unmodified Maven 3.8, 3.9 and 4, Gradle, Leiningen and Ivy against a real server.
+"""Unmodified Maven 3.8, 3.9 and 4, Gradle, Leiningen, Ivy and coursier against a real server.
 
 A JVM takes seconds to start, so that each run is asked for many facts.  Plug-ins come from Debian's file repository.
 """
@@ -23,7 +23,7 @@ from registry.login.session import Grant
 from tests.clients.sandbox import Home, tool
 from tests.harness import Server
 from tests.samples.base import Shop
-from tests.samples.maven import Artifact, deploy, jar, metadata, pom, put
+from tests.samples.maven import Artifact, deploy, deploy_snapshot, jar, metadata, pom, put
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 
@@ -277,6 +277,31 @@ def test_ivy_resolves_a_range_and_asks_for_heads_first(shop: Shop, tmp_path: Pat
 
     assert (home.work / "out/lib-1.10.jar").read_bytes() == jar(Artifact(group="com.ivy", version="1.10"))
     assert "HEAD" in {method for method, _, _ in asked(shop)}
+
+
+def test_coursier_resolves_ranges_and_snapshots(shop: Shop, tmp_path: Path) -> None:
+    libraries = tool("coursier/lib")
+    for version in ("1.0", "1.5"):
+        deploy(shop, Artifact(group="com.coursier", version=version))
+    snapshot = Artifact(
+        group="com.coursier", name="snap", version="1.0-SNAPSHOT", dependencies=("com.coursier:lib:1+",)
+    )
+    deploy_snapshot(shop, snapshot, "20260101.120000", 1)
+    home = Home(tmp_path, {"COURSIER_CACHE": str(tmp_path / "cache")})
+    (home.work / "credentials").write_text(
+        f"p.username=aws\np.password={shop.server.token()}\np.host=127.0.0.1\np.realm=packyard\np.https-only=false\n"
+    )
+
+    said = home.run(
+        ["java", *LIGHT.split(), f"-Duser.home={tmp_path}", "-cp", f"{libraries}/*", "coursier.cli.Coursier", "fetch",
+         "com.coursier:snap:1.0-SNAPSHOT", "--no-default", "-r", shop.endpoint, "--credential-file", "credentials"]
+    )  # fmt: skip
+
+    found = {Path(line).name: Path(line).read_bytes() for line in said.stdout.split()}
+    assert found == {
+        "lib-1.5.jar": jar(Artifact(group="com.coursier", version="1.5")),
+        "snap-1.0-SNAPSHOT.jar": jar(snapshot),
+    }
 
 
 def test_curl_publishes_as_the_guide_says(shop: Shop, tmp_path: Path) -> None:
