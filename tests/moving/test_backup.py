@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import shutil
 import stat
 import threading
 import urllib.request
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 
 from registry import moving
-from registry.config import Config
+from registry.config import Config, parse
 from registry.drivers import storage
 from registry.moving import Refused
 from storage.backup.engines import Engine, Unmovable
@@ -31,6 +32,7 @@ pytestmark = pytest.mark.xdist_group("s3")
 
 run = asyncio.run
 Configs = Callable[..., Config]
+Fill = Callable[[Config], dict[str, bytes]]
 
 
 def server(config: Config) -> Server:
@@ -63,14 +65,29 @@ def fetch(server: Server, version: str) -> bytes:
         return bytes(answer.read())
 
 
-def fill(config: Config) -> dict[str, bytes]:
-    """Some packages; what each version must give back."""
-    bodies = {"1.0": b"one", "2.0": b"two" * 100_000, "3.0": b"", "4.0": b"one"}
-    with server(config) as running:
+BODIES = {"1.0": b"one", "2.0": b"two" * 100_000, "3.0": b"", "4.0": b"one"}
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory of a server that has been, with some packages."""
+    data = tmp_path_factory.mktemp("filled") / "data"
+    with server(parse({"storage": {"data": str(data)}}, {})) as running:
         running.make("dom", "repo")
-        for version, body in bodies.items():
+        for version, body in BODIES.items():
             publish(running, version, body)
-    return bodies
+    return data
+
+
+@pytest.fixture
+def fill(filled: Path) -> Callable[[Config], dict[str, bytes]]:
+    """Gives a place some packages; what each version must give back."""
+
+    def copy(config: Config) -> dict[str, bytes]:
+        shutil.copytree(filled, config.data)
+        return BODIES
+
+    return copy
 
 
 def engine(config: Config) -> Engine:
@@ -95,7 +112,7 @@ async def sound(config: Config) -> None:
         assert (await check(store, blobs)).sound
 
 
-def test_a_server_moves_through_every_pair_of_engines_and_back(config: Configs, tmp_path: Path):
+def test_a_server_moves_through_every_pair_of_engines_and_back(fill: Fill, config: Configs, tmp_path: Path):
     places = [
         config("a"),
         config("b", "postgres", "s3"),
@@ -150,7 +167,7 @@ def test_a_backup_beside_a_busy_server_is_one_state(config: Configs, tmp_path: P
             assert fetch(running, f"1.{number}") == f"body {number}".encode()
 
 
-def test_a_second_backup_copies_only_what_is_new_and_forgets_what_is_gone(config: Configs, tmp_path: Path):
+def test_a_second_backup_copies_only_what_is_new_and_forgets_what_is_gone(fill: Fill, config: Configs, tmp_path: Path):
     place, backup = config("place"), tmp_path / "backup"
     fill(place)
     first = run(moving.backup(place, backup, {}, secrets=True))
@@ -166,7 +183,7 @@ def test_a_second_backup_copies_only_what_is_new_and_forgets_what_is_gone(config
     assert (run(moving.verify(backup))).files == 4
 
 
-def test_secrets_in_a_backup_are_for_the_owner_alone(config: Configs, tmp_path: Path):
+def test_secrets_in_a_backup_are_for_the_owner_alone(fill: Fill, config: Configs, tmp_path: Path):
     place, backup = config("place"), tmp_path / "backup"
     fill(place)
 
@@ -178,7 +195,7 @@ def test_secrets_in_a_backup_are_for_the_owner_alone(config: Configs, tmp_path: 
     assert (backup / "keys" / "master").read_bytes() == (place.data / "keys" / "master").read_bytes()
 
 
-def test_without_its_master_key_a_backup_is_not_restored(config: Configs, tmp_path: Path):
+def test_without_its_master_key_a_backup_is_not_restored(fill: Fill, config: Configs, tmp_path: Path):
     place, backup, new = config("place"), tmp_path / "backup", config("new")
     bodies = fill(place)
     run(moving.backup(place, backup, {}, secrets=False))
@@ -195,7 +212,9 @@ def test_without_its_master_key_a_backup_is_not_restored(config: Configs, tmp_pa
         assert fetch(running, "1.0") == bodies["1.0"]
 
 
-def test_what_is_in_use_is_replaced_only_by_force_and_only_when_no_server_runs(config: Configs, tmp_path: Path):
+def test_what_is_in_use_is_replaced_only_by_force_and_only_when_no_server_runs(
+    fill: Fill, config: Configs, tmp_path: Path
+):
     place, backup, other = config("place"), tmp_path / "backup", config("other")
     fill(place)
     run(moving.backup(place, backup, {}, secrets=True))
@@ -211,7 +230,7 @@ def test_what_is_in_use_is_replaced_only_by_force_and_only_when_no_server_runs(c
     assert run(everything(other)) == run(everything(place))
 
 
-def test_an_unfinished_or_damaged_backup_is_refused_and_changes_nothing(config: Configs, tmp_path: Path):
+def test_an_unfinished_or_damaged_backup_is_refused_and_changes_nothing(fill: Fill, config: Configs, tmp_path: Path):
     place, backup, new = config("place"), tmp_path / "backup", config("new")
     fill(place)
     run(moving.backup(place, backup, {}, secrets=True))
@@ -240,7 +259,9 @@ def test_an_unfinished_or_damaged_backup_is_refused_and_changes_nothing(config: 
     assert not (new.data / "packyard.db").exists()
 
 
-def test_a_restore_that_was_cut_short_goes_on_with_the_files_that_are_there(config: Configs, tmp_path: Path):
+def test_a_restore_that_was_cut_short_goes_on_with_the_files_that_are_there(
+    fill: Fill, config: Configs, tmp_path: Path
+):
     place, backup, new = config("place"), tmp_path / "backup", config("new", "sqlite", "s3")
     fill(place)
     run(moving.backup(place, backup, {}, secrets=True))
@@ -258,7 +279,7 @@ def test_a_restore_that_was_cut_short_goes_on_with_the_files_that_are_there(conf
     assert run(everything(new)) == run(everything(place))
 
 
-def test_a_file_that_the_store_has_lost_is_named_and_heals_by_upload(config: Configs, tmp_path: Path):
+def test_a_file_that_the_store_has_lost_is_named_and_heals_by_upload(fill: Fill, config: Configs, tmp_path: Path):
     place, backup, new = config("place"), tmp_path / "backup", config("new")
     bodies = fill(place)
     lost = hashlib.sha256(b"one").hexdigest()
@@ -276,7 +297,7 @@ def test_a_file_that_the_store_has_lost_is_named_and_heals_by_upload(config: Con
 
 
 @pytest.mark.parametrize("change", [{"schema": [1, 9999]}, {"version": 99}, {"tables": {}}])
-def test_a_backup_of_another_kind_is_refused(config: Configs, tmp_path: Path, change: dict[str, Any]):
+def test_a_backup_of_another_kind_is_refused(fill: Fill, config: Configs, tmp_path: Path, change: dict[str, Any]):
     place, backup, new = config("place"), tmp_path / "backup", config("new")
     fill(place)
     run(moving.backup(place, backup, {}, secrets=True))
@@ -288,7 +309,7 @@ def test_a_backup_of_another_kind_is_refused(config: Configs, tmp_path: Path, ch
     assert not (new.data / "packyard.db").exists()
 
 
-def test_an_older_schema_is_restored_and_then_brought_up_to_date(config: Configs, tmp_path: Path):
+def test_an_older_schema_is_restored_and_then_brought_up_to_date(fill: Fill, config: Configs, tmp_path: Path):
     place, backup, new = config("place"), tmp_path / "backup", config("new", "postgres")
     fill(place)
     run(moving.backup(place, backup, {}, secrets=True))
@@ -303,7 +324,7 @@ def test_an_older_schema_is_restored_and_then_brought_up_to_date(config: Configs
     assert set(after) == set(before)
 
 
-def test_a_backup_lies_apart_from_the_data_and_nothing_comes_of_nothing(config: Configs, tmp_path: Path):
+def test_a_backup_lies_apart_from_the_data_and_nothing_comes_of_nothing(fill: Fill, config: Configs, tmp_path: Path):
     place = config("place")
     with pytest.raises(Refused, match="nothing to back up"):
         run(moving.backup(place, tmp_path / "backup", {}, secrets=True))
