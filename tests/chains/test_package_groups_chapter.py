@@ -313,11 +313,11 @@ def test_npm_never_gets_the_attackers_package(town: Town, tmp_path: Path) -> Non
     assert town.npm("team").publish(f"{secret}-x", "1.0.0", dependencies={secret: "*"}).status == 201
     npm("install", secret, f"{secret}-x")
     assert (npm.installed(secret), npm.installed(f"{secret}-x")) == ("1.0.0", "1.0.0")
+    assert "404" in npm_client(tmp_path / "second", town.npm("my"))("install", variations[0], ok=False)
     for each in variations:
-        assert "404" in npm_client(tmp_path / each, town.npm("my"))("install", each, ok=False)
+        assert town.npm("my").versions(each) == [], each
     town.public.publish(secret, "99.1.0")  # and later
     npm("update")
-    npm("install", f"{secret}@latest")
     assert npm.installed(secret) == "1.0.0"
     for each in [secret, *variations]:
         for repo in ("store", "my"):
@@ -352,14 +352,15 @@ def test_pip_never_gets_the_attackers_package(town: Town, tmp_path: Path) -> Non
     assert "No matching distribution" in pip("install", secret, ok=False)
 
     assert town.pypi("team").publish(secret, "1.0.0").status == 200
-    for spelled in (secret, secret.upper(), secret.replace("-", "_"), secret.replace("-", ".")):
+    for spelled in (secret.upper().replace("-", "_"), secret.replace("-", ".")):
         said = pip_client(tmp_path / spelled, town.pypi("my"))("install", spelled)
-        assert "-1.0.0" in said and "99" not in said
-    for each in lookalikes:
-        assert "No matching distribution" in pip("install", each, ok=False)
+        assert "Successfully installed" in said and "1.0.0" in said
+        assert "99.0.0" not in said
+    assert "No matching distribution" in pip("install", lookalikes[0], ok=False)
+    assert all(town.pypi("my").files(each) == {} for each in lookalikes)
     town.index.publish(secret, "99.1.0")
     said = pip("install", "--upgrade", "--pre", secret)
-    assert "-1.0.0" in said and "99" not in said
+    assert f"{secret}-1.0.0" in said and "99.1.0" not in said
     for each in [secret, *lookalikes]:
         for repo in ("store", "my"):
             assert "99.0.0" not in town.held(repo, each, "pypi")
