@@ -51,7 +51,7 @@ class RubyAdapter:
         Route(("GET",), "api/v1/gems/{name}/owners.json", documents.owners, credentials=key),
         Route(("POST", "DELETE", "PATCH"), "api/v1/gems/{name}/owners", documents.change_owners, credentials=key),
         Route(("GET", "POST", "PUT"), "api/v1/api_key", documents.sign_in, credentials=key),
-        Route(("GET",), "api/v1/profile/me.yaml", documents.profile, credentials=key),
+        Route(("GET",), "api/v1/profile/me.yaml", documents.sign_in, credentials=key),
         Route(("GET",), "api/v1/gems/{file}", documents.gem),
         Route(("GET",), "api/v1/versions/{file}", documents.versions),
     )

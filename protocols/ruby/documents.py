@@ -8,7 +8,7 @@ from urllib.parse import quote
 import msgspec
 from starlette.responses import Response
 
-from protocols.ruby import credentials, names, native, render
+from protocols.ruby import names, native, render
 from protocols.ruby.pages import missing, package_key
 from protocols.ruby.render import Entry
 from registry.core.errors import NotSupported, ResourceNotFound
@@ -106,12 +106,5 @@ async def change_owners(req: Req, view: RepoView) -> Answer:
 
 
 async def sign_in(req: Req, view: RepoView) -> Answer:
-    """`api/v1/api_key` for `gem signin`: who gives an authorization token as password has it kept as the key."""
-    await view.catalog()
-    return reply.text(f"Bearer {await credentials.key(req)}", headers={"cache-control": "no-store"})
-
-
-async def profile(req: Req, view: RepoView) -> Answer:
-    """`api/v1/profile/me.yaml`, which `gem signin` reads: no one-time passwords."""
-    await view.catalog()
-    return reply.text("---\nid: 0\nhandle: aws\nmfa: disabled\n", media_type="application/yaml")
+    """`gem signin`."""
+    raise NotSupported("Signing in is not supported: an authorization token is the key, see `packyard login gem`.")
