@@ -279,14 +279,6 @@ async def test_lists_of_allowed_repositories_come_and_go_with_their_mode(plane: 
         (
             {
                 "restrictions": {"PUBLISH": "ALLOW_SPECIFIC_REPOSITORIES"},
-                "addAllowedRepositories": entries("PUBLISH", "repo"),
-                "removeAllowedRepositories": entries("PUBLISH", "repo"),
-            },
-            "ValidationException",
-        ),
-        (
-            {
-                "restrictions": {"PUBLISH": "ALLOW_SPECIFIC_REPOSITORIES"},
                 "addAllowedRepositories": [{"repositoryName": "repo"}],
             },
             "ValidationException",
@@ -302,6 +294,33 @@ async def test_what_an_origin_configuration_cannot_be(plane: Plane, more: dict[s
 
     assert answer.code == code
     assert (await describe(plane, "/npm/*"))["originConfiguration"]["restrictions"]["PUBLISH"]["mode"] == "INHERIT"
+
+
+async def test_what_is_added_and_removed_at_once_is_not_on_the_list(plane: Plane) -> None:
+    """Guide, "Editing package group origin control settings", the example with multiple restrictions."""
+    await make(plane, "/nuget/*")
+    for name in ("my_repo", "my_repo2"):
+        await plane.call("CreateRepository", **DOM, repository=name)
+
+    done = await configure(
+        plane,
+        "/nuget/*",
+        restrictions={
+            "PUBLISH": "BLOCK",
+            "EXTERNAL_UPSTREAM": "ALLOW_SPECIFIC_REPOSITORIES",
+            "INTERNAL_UPSTREAM": "ALLOW_SPECIFIC_REPOSITORIES",
+        },
+        addAllowedRepositories=entries("INTERNAL_UPSTREAM", "my_repo", "my_repo2"),
+        removeAllowedRepositories=entries("INTERNAL_UPSTREAM", "my_repo2"),
+    )
+
+    assert done["allowedRepositoryUpdates"] == {"INTERNAL_UPSTREAM": {"ADDED": ["my_repo"]}}
+    found = done["packageGroup"]["originConfiguration"]["restrictions"]
+    assert {kind: each["repositoriesCount"] for kind, each in found.items()} == {
+        "EXTERNAL_UPSTREAM": 0,
+        "INTERNAL_UPSTREAM": 1,
+        "PUBLISH": 0,
+    }
 
 
 async def test_each_restriction_is_inherited_by_itself(plane: Plane) -> None:

@@ -144,20 +144,19 @@ async def configure(
     """UpdatePackageGroupOriginConfiguration: set modes, then lists; says which repositories came and went.
 
     A restriction has a list while its mode is ALLOW_SPECIFIC_REPOSITORIES (guide, "Allowed repository lists").
+    What is both added and removed, as in an example of the guide, is removed.
     Raises Validation, ResourceNotFound (group, repository), ServiceQuotaExceeded.
     """
     found = await group(tx, services, domain, text)
     changed = replace(found, modes={**found.modes, **modes})
     if found.pattern == ROOT and "INHERIT" in changed.modes.values():
         raise Validation("The root package group /* has no parent to inherit from")
-    for entry in (*add, *remove):
-        if changed.modes[entry.kind] != "ALLOW_SPECIFIC_REPOSITORIES" and entry in add:
+    for entry in add:
+        if changed.modes[entry.kind] != "ALLOW_SPECIFIC_REPOSITORIES":
             raise Validation(
                 f"Repository {entry.repository} cannot be added to the allowed repositories of {entry.kind}, "
                 f"which is {changed.modes[entry.kind]}: only ALLOW_SPECIFIC_REPOSITORIES has such a list"
             )
-        if entry in add and entry in remove:
-            raise Validation(f"Repository {entry.repository} is both added to and removed from {entry.kind}")
     named = await _repositories(tx, domain, [*add, *remove])
     updates: dict[Restriction, dict[Literal["ADDED", "REMOVED"], Sequence[str]]] = {}
     held = await tx.groups.allowed([found.id])
