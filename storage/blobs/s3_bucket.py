@@ -26,7 +26,7 @@ import aioboto3
 import aiohttp
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from botocore.loaders import Loader, create_loader
 from botocore.utils import get_environ_proxies
 from lxml import etree
@@ -157,6 +157,8 @@ class Bucket:
         core = get_session()
         core.register_component("data_loader", _loader())
         session = aioboto3.Session(botocore_session=core, **settings.credentials)
+        if await core.get_credentials() is None:
+            raise NoCredentialsError()
 
         def client(config: AioConfig) -> Any:
             return session.client(

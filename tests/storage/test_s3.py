@@ -326,6 +326,21 @@ async def test_wrong_credentials_say_so_and_are_not_tried_again(settings: S3Sett
     assert "wrong" not in told.value.message
 
 
+async def test_without_any_credentials_the_store_does_not_open(
+    settings: S3Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    root = S3Blobs(replace(settings, credentials={}), tmp_path / "nobody")
+
+    with pytest.raises(Unavailable, match="credentials"):
+        await root.open()
+    await root.close()
+
+
 # --- options ---------------------------------------------------------------------------------
 
 
