@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from registry.core import origin, statuses
+from registry.core import events, origin, statuses
 from registry.core.early import Publisher
 from registry.core.errors import Conflict
 from registry.core.outcomes import package_missing, version_missing
 from registry.core.ports import Tx
 from registry.core.types import (
     Asset,
-    Facts,
     Origin,
     PackageRow,
     Status,
@@ -24,7 +23,7 @@ from registry.core.types import (
     VersionFilter,
     VersionKey,
 )
-from registry.core.writing import Arriving, Place, insert, touched
+from registry.core.writing import Arriving, Place, announce, insert, touched
 
 _PAGE = 500
 _HELD = (Status.PUBLISHED, Status.UNLISTED, Status.UNFINISHED)
@@ -86,19 +85,26 @@ async def finish(publisher: Publisher, versions: Collection[str], check: Check) 
     async def work(tx: Tx) -> tuple[Version, ...]:
         await publisher.authorize(tx)
         row = await _row(tx, publisher)
-        if not await _unfinished(tx, row, versions):
-            return ()
-        await tx.packages.bump(row.id)  # the lock: only one of several finishes a version
-        found = await _unfinished(tx, row, versions)
         tags = (await tx.packages.tags([row.id])).get(row.id, {})
+        found = await _unfinished(tx, row, versions)
         for each in found:
             check(each, tags)
         place = Place(tx, publisher.repository, row, publisher.services.clock.now())
-        for each in found:
-            await statuses.set_status(place, each, Status.PUBLISHED)
-        return tuple(found)
+        return tuple([each for each in found if await _finished(place, each)])
 
     return await publisher.services.store.write(work)
+
+
+async def _finished(place: Place, version: Version) -> bool:
+    """Publish one that is Unfinished still, now that the package is locked."""
+    sequence = await place.tx.packages.bump(place.row.id)
+    held = await place.tx.versions.get(place.row.id, version.key.version)
+    if held is None or held.status is not Status.UNFINISHED:
+        return False
+    await place.tx.versions.change(held.id, status=Status.PUBLISHED, published=place.now)
+    published = replace(held, status=Status.PUBLISHED, published=place.now)
+    await announce(place, published, "Updated", events.Changes(status=True), sequence=sequence)
+    return True
 
 
 async def point(publisher: Publisher, wanted: Pointing, check: Check) -> None:
@@ -110,45 +116,62 @@ async def point(publisher: Publisher, wanted: Pointing, check: Check) -> None:
     async def work(tx: Tx) -> None:
         await publisher.authorize(tx)
         row = await _row(tx, publisher)
-        now = publisher.services.clock.now()
-        place = await touched(
-            tx, publisher.repository, row.key, display=row.display, controls=origin.defaults("INTERNAL"), now=now
-        )
+        place = Place(tx, publisher.repository, row, publisher.services.clock.now())
+        seen = await _seen(place, publisher, wanted)
         tags = (await tx.packages.tags([row.id])).get(row.id, {})
-        targets = [await _held(tx, publisher, row, each) for each in (wanted.target, *wanted.others)]
-        for each in targets:
+        for each in seen.targets:
             check(each, tags)
-        before = await tx.versions.get(row.id, wanted.pointer.version)
-        if before is None or not wanted.last(before):
-            facts = await tx.versions.facts(targets[0].id)
-            await _move(place, publisher, wanted, before, targets, facts)
-            await tx.packages.set_tag(row.id, wanted.pointer.version, wanted.target)
-        for each in targets:
+        if _moves(wanted, seen):
+            place = await touched(
+                tx,
+                publisher.repository,
+                row.key,
+                display=row.display,
+                controls=origin.defaults("INTERNAL"),
+                now=place.now,
+            )
+            seen = await _seen(place, publisher, wanted)  # now that the package is locked
+            await _move(place, publisher, wanted, seen)
+        for each in seen.targets:
             await statuses.set_status(place, each, Status.UNLISTED)
 
     await publisher.services.store.write(work)
 
 
-async def _move(
-    place: Place,
-    publisher: Publisher,
-    wanted: Pointing,
-    before: Version | None,
-    targets: Sequence[Version],
-    facts: Facts,
-) -> None:
-    assets = _assets(wanted, targets)
-    if before is not None:
-        if before.status not in (Status.PUBLISHED, Status.UNFINISHED):
-            raise Conflict(
-                f"Version {before.display} is in this repository with status {before.status} "
-                "and cannot be published again",
-                resource_id=before.display,
-                resource_type="package-version",
-            )
-        if before.status is Status.PUBLISHED and _same(before.assets, assets):
-            return
-        await place.tx.versions.delete(before.id)
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The targets, the first of which is the last of all, and the pointer as it is."""
+
+    targets: tuple[Version, ...]
+    before: Version | None
+
+
+async def _seen(place: Place, publisher: Publisher, wanted: Pointing) -> _Seen:
+    targets = [await _held(place.tx, publisher, place.row, each) for each in (wanted.target, *wanted.others)]
+    return _Seen(tuple(targets), await place.tx.versions.get(place.row.id, wanted.pointer.version))
+
+
+def _moves(wanted: Pointing, seen: _Seen) -> bool:
+    """Is anything to be changed about the pointer?  Raises Conflict when it was taken out of use."""
+    before = seen.before
+    if before is None:
+        return True
+    if before.status not in (Status.PUBLISHED, Status.UNFINISHED):
+        raise Conflict(
+            f"Version {before.display} is in this repository with status {before.status} and cannot be published again",
+            resource_id=before.display,
+            resource_type="package-version",
+        )
+    if wanted.last(before):
+        return False
+    return before.status is not Status.PUBLISHED or not _same(before.assets, _assets(wanted, seen.targets))
+
+
+async def _move(place: Place, publisher: Publisher, wanted: Pointing, seen: _Seen) -> None:
+    if not _moves(wanted, seen):
+        return
+    if seen.before is not None:
+        await place.tx.versions.delete(seen.before.id)
     new = Arriving(
         key=wanted.pointer,
         display=wanted.display,
@@ -156,11 +179,12 @@ async def _move(
         origin=Origin("INTERNAL", repository=publisher.repository.key.name),
         published=place.now,
         sort=publisher.info.sort(wanted.pointer.version),
-        native=targets[0].native,
-        facts=facts,
-        assets=assets,
+        native=seen.targets[0].native,
+        facts=await place.tx.versions.facts(seen.targets[0].id),
+        assets=_assets(wanted, seen.targets),
     )
-    await insert(place, new, replaced=before)
+    await insert(place, new, replaced=seen.before)
+    await place.tx.packages.set_tag(place.row.id, wanted.pointer.version, wanted.target)
 
 
 def _assets(wanted: Pointing, targets: Sequence[Version]) -> tuple[Asset, ...]:
