@@ -82,7 +82,11 @@ def _tell(app: Application, address: str, quick: bool) -> None:
 
 
 def _bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
-    """A listening socket; `shared`: others of ours may listen there too.  Raises OSError with the address in it."""
+    """A listening socket.  Raises OSError with the address in it.
+
+    `shared`: others of ours may have the address too, and it does not listen before its server does: until then
+    nobody is led to it.
+    """
     try:
         family, kind, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_ADDRCONFIG
@@ -95,7 +99,8 @@ def _bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
         if shared:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(address)
-        listener.listen(2048)
+        if not shared:
+            listener.listen(2048)
     except OSError as err:
         listener.close()
         raise OSError(err.errno, f"Cannot listen on {host}:{port}: {err.strerror}") from err
@@ -124,7 +129,7 @@ class _Crew:
 
     Each has a listening socket of its own, among which the kernel divides new connections: on one socket for all, the
     process that is awake takes most of them.  The first process holds the sockets too, so that what waits on that of a
-    process which has died is not lost, unless nobody comes to take its place.
+    process which has died is not lost, unless the one that takes its place cannot begin.
     """
 
     def __init__(self, config: Config, listener: socket.socket, quick: bool) -> None:
@@ -224,12 +229,12 @@ class _Crew:
 
     def _replace(self, number: int, child: _Child, code: int) -> None:
         """Sooner the first time than when it dies again and again."""
+        if not child.answered:
+            self._listeners.pop(child.place).close()  # clients are better off with the others
         how = f"was ended by signal {-code}" if code < 0 else f"ended with status {code}"
         print(f"packyard: process {number} {how}; another takes its place", file=sys.stderr, flush=True)
         lasted = time.monotonic() - child.since
         self._failures = self._failures + 1 if not child.answered or lasted < _SHORT else 0
-        if not child.answered:
-            self._listeners.pop(child.place).close()  # clients are better off with the others
         until = time.monotonic() + min(_LONGEST_PAUSE, self._failures and 0.25 * 2**self._failures)
         while not self._ending and time.monotonic() < until:
             time.sleep(0.05)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import itertools
 import json
@@ -21,7 +22,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests import engines
+from tests import engines, postgres
 from tests.bench.processes import free_port, process
 from tests.chains.public import PublicNpm
 from tests.harness import ACCESS_KEY, ACCOUNT, SECRET_KEY, basic
@@ -273,6 +274,43 @@ def test_a_process_that_is_killed_takes_nothing_acknowledged_along(crew: Crew) -
     names = {each["package"] for page in listed for each in page["packages"]}
     assert names >= {f"p{number}" for number in done}
     assert len(crew.pair()) == 2
+
+
+@pytest.mark.slow
+def test_one_that_cannot_begin_again_is_tried_again_and_the_others_go_on(tmp_path: Path) -> None:
+    """A process dies while the database is away: nobody waits for it, and it is back when the database is."""
+    postgres.shared()  # skips where there is none
+    cluster = postgres.private()
+    url = f"http://127.0.0.1:{free_port()}"
+    command = [PACKYARD, "serve", "--port", url.rpartition(":")[2], "--data", str(tmp_path / "data"), "--workers", "2"]
+    environ = {"PACKYARD_STORAGE_DATABASE": cluster.database(), "PACKYARD_STORAGE_DATABASE_TIMEOUT": "2"}
+
+    names: set[str] = set()
+
+    def ask(path: str) -> int:
+        with contextlib.closing(http.client.HTTPConnection(url.removeprefix("http://"), timeout=20)) as connection:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            names.add(str(answer.headers["x-request-id"])[:24])
+            return answer.status
+
+    with process("packyard", command, url, cwd=tmp_path, env=environ, ready="/readyz") as server:
+        children = Path(f"/proc/{server.popen.pid}/task/{server.popen.pid}/children")
+        _until(lambda: ask("/healthz") == 200 and len(names) == 2)
+        log = tmp_path / "packyard.log"
+        cluster.stop()
+        os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
+        _until(lambda: log.read_text().count("another takes its place") == 2)
+
+        assert [ask("/healthz") for _ in range(20)] == [200] * 20
+        assert {ask("/readyz") for _ in range(5)} == {503}
+        cluster.start()
+        names.clear()
+        _until(lambda: ask("/readyz") == 200 and len(names) == 2)
+        assert "The database cannot be used" in log.read_text()
+
+        server.popen.terminate()
+        assert server.popen.wait(40) == 0
 
 
 def _until(true: Callable[[], bool]) -> None:
