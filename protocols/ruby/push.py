@@ -78,7 +78,10 @@ async def _publish(view: RepoView, staged: Staged) -> tuple[Gem, Published]:
     )
     try:
         async with view.early(package, [staged], version=spec.version) as early:
-            return gem, await view.publish(draft, early=early)
+            published = await view.publish(draft, early=early)
+        if not published.created and spec.platform in version_facts(published.version.native).yanked:
+            raise Conflict(f"{spec.full} was yanked and cannot be published again")
+        return gem, published
     except Conflict as err:
         raise Conflict(f"Repushing of gem versions is not allowed. {err.message}") from None
     except AccessDenied as err:

@@ -431,6 +431,8 @@ def test_one_platform_of_several_is_yanked_alone(town: Town) -> None:
 
     assert yank(shop, "hola", "1.0.0", "java").status == 200
     assert info(shop, "hola") == ["1.0.0"]
+    assert push(shop, Gem(platform="java").build()).status == 409
+    assert push(shop, Gem().build()).status == 200
     assert listed(shop, "specs.4.8.gz") == [("hola", "1.0.0", "ruby")]
     assert shop("GET", "gems/hola-1.0.0-java.gem").status == 200
     assert yank(shop, "hola", "1.0.0").status == 200
