@@ -157,7 +157,7 @@ def test_gem_pushes_and_is_told_what_came_of_it(client: Client) -> None:
     assert "policies" in client.gem("owner", "hola", "-a", "x", "--host", client.host, key=client.token, ok=False)
 
 
-@generations("3.3", "3.6", "current")
+@generations("3.3", "current")
 def test_gem_installs_lists_searches_and_fetches(client: Client) -> None:
     for gem in (
         Gem("hola", needs=[("dep", ["~> 1.0"], "runtime"), ("rake", [">= 0"], "development")]),
@@ -248,7 +248,7 @@ def test_the_full_index_and_many_dependencies_work_too(client: Client) -> None:
     assert (work / "Gemfile.lock").read_text().count("many") >= 120
 
 
-@generations("3.3", "3.6", "current")
+@generations("3.3", "current")
 def test_gems_come_from_the_public_registry_by_name(client: Client, pair: Pair) -> None:
     public = Shop(pair.back, "ruby", "main", "pub")
     word = f"word{next(_numbers)}"
