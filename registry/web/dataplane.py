@@ -35,6 +35,7 @@ from registry.web.address import Addresses
 from registry.web.audit import Subject
 from registry.web.exchange import Exchange, Hold
 from registry.web.hot import Entry
+from registry.web.paths import masked
 from registry.web.request import Req
 from registry.web.routes import RouteTable
 from registry.web.wire import Aborted
@@ -211,7 +212,9 @@ class _Visit:
 
     def _no_route(self, allowed: tuple[str, ...]) -> Response:
         if not allowed:
-            return self._adapter.error(ResourceNotFound(f"There is nothing at '{self._req.rest}'"), self._req)
+            return self._adapter.error(
+                ResourceNotFound(f"There is nothing at '{masked(self._req.rest)[:200]}'"), self._req
+            )
         names = ", ".join(allowed)
         reply = self._adapter.error(NotSupported(f"{self._req.method} is not allowed here, only {names}"), self._req)
         reply.status_code = 405

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import Pair, Server
-from tests.samples import npm, pypi
+from tests.harness import Pair, Server, basic
+from tests.samples import cargo, maven, npm, nuget, pypi, ruby, swift
+from tests.samples.base import Shop
 
 
 def test_the_data_directory_is_for_its_owner_only(tmp_path: Path) -> None:
@@ -96,3 +97,32 @@ def test_nothing_in_the_data_directory_can_be_fetched(server: Server, path: str)
             str(server.data).replace("/", "%2f") + "%2f",
         ):
             assert server.get(f"{prefix}/{climb}{path}", token=server.token()).status in (400, 404, 405)
+
+
+def test_tokens_of_every_format_stand_nowhere(server: Server) -> None:
+    """Each client's own way to send one, in good requests and in those that are refused with words of ours."""
+    token = server.token()
+    secret = token.rpartition(".")[2]
+    heard = []
+    for sample in (cargo.SAMPLE, maven.SAMPLE, nuget.SAMPLE, ruby.SAMPLE, swift.SAMPLE):
+        shop = Shop(server, sample.format, "repo")
+        heard.append(sample.publish(shop, "secret"))
+        for headers in (
+            {"Authorization": token},
+            {"Authorization": f"Bearer {token}"},
+            {"Authorization": f"{basic(token)}, {token}"},
+            {"Authorization": f"Nonsense {token}"},
+            {"Authorization": basic(token, user=token)},
+            {"X-NuGet-ApiKey": token, "Authorization": ""},
+            {"X-NuGet-ApiKey": token + "x", "Authorization": "Basic !"},
+        ):
+            for path in (sample.index("secret"), sample.index(secret[:9]), f"{token}/{token}/{token}/{token}"):
+                heard.append(shop("GET", path, headers=headers))
+                heard.append(shop("PUT", f"{path}?token={token}", b"nonsense", headers))
+    server.stop()
+
+    assert [answer for answer in heard if secret.encode() in answer.body + str(answer.headers).encode()] == []
+    assert secret not in server.log.getvalue()
+    for path in server.data.rglob("*"):
+        if path.is_file() and path.name != "credentials":
+            assert secret.encode() not in path.read_bytes(), path
