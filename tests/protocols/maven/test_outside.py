@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from tests.upstreams.wire import Answer
 
 PUBLISHED = 1_600_000_000
 CENTRAL, GOOGLE = "public:maven-central", "public:maven-googleandroid"
+SETTINGS = {"upstreams": {"listing_age": 0, "negative_age": 0, "connect_timeout": 2, "read_timeout": 2}}
 _numbers = itertools.count()
 
 
@@ -77,16 +79,27 @@ class Outside:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, PublicMaven, PublicMaven]]:
-    settings = {"upstreams": {"listing_age": 0, "negative_age": 0, "connect_timeout": 2, "read_timeout": 2}}
     with PublicMaven() as central, PublicMaven() as google:
         connections = {CENTRAL: f"{central.base}r/", GOOGLE: f"{google.base}r"}
-        with Server(tmp_path_factory.mktemp("data"), settings=settings, connections=connections) as front:
+        with Server(tmp_path_factory.mktemp("data"), settings=SETTINGS, connections=connections) as front:
             yield front.make("dom"), central, google
 
 
 @pytest.fixture
 def outside(world: tuple[Server, PublicMaven, PublicMaven]) -> Outside:
-    front, central, google = world
+    return _outside(*world)
+
+
+@pytest.fixture
+def doomed(tmp_path: Path) -> Iterator[Outside]:
+    """With registries of its own: one that failed is left alone for a moment, which other tests must not meet."""
+    with PublicMaven() as central, PublicMaven() as google:
+        connections = {CENTRAL: f"{central.base}r/", GOOGLE: f"{google.base}r"}
+        with Server(tmp_path / "data", settings=SETTINGS, connections=connections) as front:
+            yield _outside(front.make("dom"), central, google)
+
+
+def _outside(front: Server, central: PublicMaven, google: PublicMaven) -> Outside:
     number = next(_numbers)
     stores = [f"central-store-{number}", f"google-store-{number}"]
     front.make("dom", *stores, f"repo-{number}", **{f"repo_{number}": stores})
@@ -234,19 +247,19 @@ def test_only_a_clear_no_means_that_something_is_not_there(outside: Outside, ans
     assert outside.shop()("GET", lib.metadata).status == status
 
 
-def test_what_is_kept_is_served_and_the_rest_is_an_outage_when_the_registry_is_gone(outside: Outside) -> None:
-    lib, other = outside.artifact(), outside.artifact(name="other")
-    outside.central.release(lib)
-    shop = outside.shop()
+def test_what_is_kept_is_served_and_the_rest_is_an_outage_when_the_registry_is_gone(doomed: Outside) -> None:
+    lib, other = doomed.artifact(), doomed.artifact(name="other")
+    doomed.central.release(lib)
+    shop = doomed.shop()
     shop("GET", lib.metadata)
     shop("GET", lib.path())
-    outside.assets(lib)
-    outside.central.stop()
+    doomed.assets(lib)
+    doomed.central.stop()
     try:
         kept = [shop("GET", path).status for path in (lib.path(), lib.path(".pom"), lib.path(".jar.md5"), lib.metadata)]
         lost = [shop("GET", path) for path in (other.path(), other.metadata)]
     finally:
-        outside.central.start()
+        doomed.central.start()
 
     assert kept == [200, 200, 200, 200]
     assert [each.status for each in lost] == [502, 502]
@@ -286,22 +299,22 @@ def test_what_the_registry_has_is_not_published_here(outside: Outside) -> None:
     assert re.findall(r"<version>(.*)</version>", outside.shop()("GET", lib.metadata).text) == ["1.0", "7"]
 
 
-def test_plugins_of_the_registry_s_group_are_told(outside: Outside) -> None:
+def test_plugins_of_the_registry_s_group_are_told(doomed: Outside) -> None:
     plugin = b"<plugin><name>X</name><prefix>x</prefix><artifactId>x-plugin</artifactId></plugin>"
     group = b"<metadata><plugins>%s</plugins></metadata>" % plugin
-    outside.central.put(f"com/example/t{outside.number}/maven-metadata.xml", group)
-    mine = outside.artifact(name="y-maven-plugin", packaging="maven-plugin")
-    assert deploy(outside.shop(), mine).status == 201
+    doomed.central.put(f"com/example/t{doomed.number}/maven-metadata.xml", group)
+    mine = doomed.artifact(name="y-maven-plugin", packaging="maven-plugin")
+    assert deploy(doomed.shop(), mine).status == 201
 
-    answer = outside.shop()("GET", f"com/example/t{outside.number}/maven-metadata.xml")
+    answer = doomed.shop()("GET", f"com/example/t{doomed.number}/maven-metadata.xml")
 
     assert re.findall(r"<prefix>(.*)</prefix>", answer.text) == ["x", "y"]
-    outside.central.stop()
+    doomed.central.stop()
     try:
-        kept = outside.shop()("GET", f"com/example/t{outside.number}/maven-metadata.xml")
-        own = outside.shop()("GET", "org/nobody/knows/maven-metadata.xml")
+        kept = doomed.shop()("GET", f"com/example/t{doomed.number}/maven-metadata.xml")
+        own = doomed.shop()("GET", "org/nobody/knows/maven-metadata.xml")
     finally:
-        outside.central.start()
+        doomed.central.start()
     assert kept.text == answer.text
     assert own.status == 502
 
