@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 
@@ -14,6 +15,16 @@ from tests.harness import Pair, Server
 
 PUBLIC = {"npm": "public:npmjs", "pypi": "public:pypi"}
 """The external connection of each format that `pair` sets up."""
+
+
+# A busy machine is no fault of the code: how long an example takes is not what these tests are about.
+hypothesis.settings.register_profile("packyard", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("packyard")
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Files are no names: long, and not the same in every process where one holds the time."""
+    return argname if isinstance(val, bytes) and len(val) > 40 else None
 
 
 @pytest.fixture(autouse=True)
