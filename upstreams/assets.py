@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from registry.core import retention
 from registry.core.errors import AccessDenied, ResourceNotFound, UpstreamUnavailable
@@ -56,6 +57,8 @@ class Wanted:
     asset: str
     retain: bool = True
     alone: bool = False
+    since: float = 0.0
+    """When it was last looked for in the store (monotonic clock)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ class Assets:
     async def open(self, wanted: Wanted) -> Content:
         """Raises ResourceNotFound when every registry of the search says so, else UpstreamUnavailable."""
         for _ in range(_ATTEMPTS):
+            wanted = replace(wanted, since=time.monotonic())
             try:
                 content = await self._local(wanted) or await self._searched(wanted)
             except _Past:
@@ -265,7 +269,7 @@ class Assets:
             confirm=confirm,
         )
         key = FlightKey(domain_id, offer.connection, wanted.key, wanted.asset)
-        following = await self._flights.join(key, cargo, targets)
+        following = await self._flights.join(key, cargo, targets, since=wanted.since)
         if following is None:
             raise _Past
         return following

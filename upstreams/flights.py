@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 _KEPT_BACK = 64
 _PIECE = 256 * 1024
+_REMEMBERED = 1024
+"""Flights that have landed; a look at the store takes no longer than these take to be forgotten."""
 
 Keep = Callable[[Staged, Sequence[Repository]], Awaitable[Blob | None]]
 """Place a checked file and record it in these repositories; None: it need not be kept."""
@@ -272,15 +275,21 @@ class Flights:
     def __init__(self, tasks: Tasks) -> None:
         self._tasks = tasks
         self._under_way: dict[FlightKey, Flight] = {}
+        self._landed: dict[FlightKey, float] = {}
 
-    async def join(self, key: FlightKey, cargo: Cargo, targets: Sequence[Repository]) -> Following | None:
+    async def join(
+        self, key: FlightKey, cargo: Cargo, targets: Sequence[Repository], *, since: float | None = None
+    ) -> Following | None:
         """Follow the flight of this file, begun now if there is none.
 
-        None: one has just come to its end, which is past for these targets; look at what is stored again.
+        None: one has come to its end, which is past for these targets, or has landed after `since` (by the monotonic
+        clock), when the caller looked at what is stored; look again.
         Raises UpstreamUnavailable, or Gone when the registry does not have the file.
         """
         flight = self._under_way.get(key)
         if flight is None:
+            if since is not None and self._landed.get(key, since) > since:
+                return None
             flight = self._begin(key, cargo)
         if not flight.board(targets):
             await flight.over()
@@ -304,3 +313,8 @@ class Flights:
     def _ended(self, flight: Flight) -> None:
         del self._under_way[flight.key]
         flight.ended()
+        if flight.blob is not None:
+            self._landed.pop(flight.key, None)
+            self._landed[flight.key] = time.monotonic()
+            while len(self._landed) > _REMEMBERED:
+                self._landed.pop(next(iter(self._landed)))
