@@ -84,7 +84,7 @@ def directions(address: str, credentials: Path, account: str, region: str, forma
     tools = {
         "npm": ("aws codeartifact login --tool npm", "npm install express"),
         "pypi": ("aws codeartifact login --tool pip", "pip install requests"),
-        "nuget": ("aws codeartifact login --tool dotnet", "dotnet add package Newtonsoft.Json"),
+        "nuget": (f"{_program()} login dotnet", "dotnet add package Newtonsoft.Json"),
         "maven": (f"{_program()} login maven", "mvn dependency:get -Dartifact=com.google.guava:guava:33.4.0-jre"),
         "cargo": (f"{_program()} login cargo", "cargo add serde"),
         "ruby": (f"{_program()} login gem", "gem install rack"),
