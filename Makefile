@@ -46,14 +46,14 @@ type: install ## mypy, strict
 	$(BIN)/mypy
 
 test: tools ## everything: units, contracts, the real server, the real clients, the latter also on PostgreSQL and a bucket
-	$(BIN)/python -m pytest -n 3 --dist loadgroup -q $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile -q $(PYTEST_ARGS)
 	$(MAKE) --no-print-directory apart
 
 apart: tools ## a round trip of each family of clients on PostgreSQL and a bucket
 	PACKYARD_TEST_ENGINE=postgres PACKYARD_TEST_BLOBS=s3 $(BIN)/python -m pytest -n 2 -q -m apart tests/clients
 
 clients: tools ## only the round trips of real package managers; SWIFT=1 adds a Swift toolchain of 2.9 GB
-	$(BIN)/python -m pytest -n 3 --dist loadgroup -q -m "clients or live" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile -q -m "clients or live" $(PYTEST_ARGS)
 
 bench: install ## ratios to nginx and to peers in one run; writes docs/performance.md
 	$(BIN)/python -m tests.bench $(BENCH_ARGS)

@@ -4,7 +4,7 @@
     settings = {"storage": {"blobs": server.place()}}      # a prefix that nobody else uses
     Server(tmp_path, settings=settings, environ=...)       # with server.environment in os.environ
 
-Tests that use it carry `pytest.mark.xdist_group("s3")`, so that one process has them all.
+The tests of one file run in one process (`--dist loadfile`), which starts one server for all of them.
 """
 
 from __future__ import annotations

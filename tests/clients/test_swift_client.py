@@ -26,7 +26,6 @@ from tests.samples.swift import MANIFEST
 
 pytestmark = [
     pytest.mark.clients,
-    pytest.mark.xdist_group("swift"),
     pytest.mark.skipif(not os.environ.get("SWIFT"), reason="asked for by SWIFT=1"),
 ]
 TRANSCRIPT = ROOT / "tests" / "protocols" / "swift" / "transcript.json"

@@ -215,7 +215,8 @@ def test_what_a_tool_would_do_is_shown_without_the_token(tmp_path: Path, tool: T
 
     assert GRANT.token not in shown
     assert "***" in shown
-    assert GRANT.bare in shown.replace("aws:***@", "")
+    spelled = GRANT.bare.upper().replace("-", "___").replace(".", "__")  # as bundler writes a key
+    assert GRANT.bare in shown.replace("aws:***@", "") or spelled in shown
     assert not list(tmp_path.iterdir())
 
 

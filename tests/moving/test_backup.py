@@ -28,8 +28,6 @@ from storage.backup.sqlite import SQLiteEngine
 from storage.sweep import check
 from tests.harness import Server
 
-pytestmark = pytest.mark.xdist_group("s3")
-
 run = asyncio.run
 Configs = Callable[..., Config]
 Fill = Callable[[Config], dict[str, bytes]]

@@ -13,8 +13,6 @@ from registry.cli import main
 from registry.config import parse
 from tests.moving.test_backup import fetch, publish, server
 
-pytestmark = pytest.mark.xdist_group("s3")
-
 
 def write(path: Path, document: dict[str, Any]) -> str:
     lines = [f"{key} = {value!r}".replace("'", '"') for key, value in document["storage"].items()]

@@ -23,13 +23,7 @@ from tests.samples.base import Sample
 SAMPLES: list[Sample] = [import_module(f"tests.samples.{each.info.name}").SAMPLE for each in protocols.FORMATS]
 EMBEDDED, APART = "sqlite", "postgres"
 CASES = [
-    pytest.param(
-        (sample, engine),
-        id=f"{sample.format}-{engine}",
-        marks=[pytest.mark.xdist_group("s3")] if engine == APART else [],
-    )
-    for sample in SAMPLES
-    for engine in (EMBEDDED, APART)
+    pytest.param((sample, engine), id=f"{sample.format}-{engine}") for sample in SAMPLES for engine in (EMBEDDED, APART)
 ]
 SETTINGS = {"upstreams": {"listing_age": 0, "negative_age": 0}, "quotas": {"repositories_per_domain": 10_000}}
 

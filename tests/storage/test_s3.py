@@ -19,8 +19,6 @@ from tests import bucket
 from tests.contracts.blobs import content, keys, pattern, put
 from tests.faulty import Cut, Fault, Faulty, Hang, Lose, Refuse, Say, Seen
 
-pytestmark = pytest.mark.xdist_group("s3")
-
 MIB = 1024 * 1024
 BIG = 13 * MIB + 5
 

@@ -11,8 +11,6 @@ from storage.blobs.s3 import S3Blobs, S3Settings
 from tests import bucket
 from tests.contracts.blobs import *  # noqa: F403
 
-pytestmark = pytest.mark.xdist_group("s3")
-
 
 @pytest.fixture
 async def root(tmp_path: Path) -> AsyncIterator[S3Blobs]:

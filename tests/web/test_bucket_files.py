@@ -15,8 +15,6 @@ from tests import bucket
 from tests.faulty import Cut, Faulty, Refuse, Say, beside
 from tests.harness import Answer, Server
 
-pytestmark = pytest.mark.xdist_group("s3")
-
 BIG = os.urandom(3 * 1024 * 1024)
 SMALL = b"small and hot"
 
