@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import IO
 from urllib.parse import unquote
 
+from registry.web.zips import Measured
+
 MAX_ENTRIES = 100_000
-MAX_DIRECTORY = 16 * 1024**2
-"""Bytes of the archive's directory, which is read in one piece and taken apart into objects."""
 MAX_NUSPEC = 1024**2
 MAX_UNPACKED = 16 * 1024**3
 MAX_RATIO = 250
@@ -116,7 +116,7 @@ def opened(file: IO[bytes], *, strict: bool = True) -> Iterator[Package]:
         file.seek(0)
         if file.read(4) not in (b"PK\x03\x04", b"PK\x05\x06"):
             raise ValueError("The file is not a package: it is no zip archive")
-        with zipfile.ZipFile(_Measured(file)) as archive:
+        with zipfile.ZipFile(Measured(file, "The package")) as archive:
             package = Package(archive)
             package.check(strict=strict)
             yield package
@@ -137,21 +137,3 @@ def _checked_name(name: str) -> str:
 def _reason(err: BaseException) -> str:
     text = str(err) if isinstance(err, zipfile.BadZipFile | zlib.error | EOFError) else ""
     return text or "its contents are damaged"
-
-
-class _Measured:
-    """A seekable file for zipfile; no read is larger than a directory may be."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.seek = file.seek
-        self.tell = file.tell
-
-    def seekable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        body = self._file.read(MAX_DIRECTORY + 1 if size < 0 else min(size, MAX_DIRECTORY + 1))
-        if len(body) > MAX_DIRECTORY:
-            raise ValueError("The package's directory is too large")
-        return body

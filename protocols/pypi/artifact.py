@@ -22,12 +22,11 @@ from typing import IO
 from packaging.utils import canonicalize_name
 
 from protocols.pypi.names import Filename, canonical_version
+from registry.web.zips import Measured
 
 MAX_METADATA = 8 * 1024**2
 MAX_ENTRIES = 200_000
 MAX_READ = 8 * 1024**2
-MAX_DIRECTORY = 16 * 1024**2
-"""Bytes of a zip archive's directory, which is read in one piece and taken apart into objects."""
 MAX_INFLATED = 4 * 1024**3
 MAX_RATIO = 200
 _STEP = 256 * 1024
@@ -126,7 +125,7 @@ def _sdist(file: IO[bytes], name: Filename) -> bytes | None:
 def _zip(source: Path | IO[bytes]) -> Iterator[zipfile.ZipFile]:
     with ExitStack() as stack:
         file = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
-        yield stack.enter_context(zipfile.ZipFile(_Measured(file)))
+        yield stack.enter_context(zipfile.ZipFile(Measured(file, "The archive")))
 
 
 def _is_pkg_info(entry: str) -> bool:
@@ -180,24 +179,6 @@ def _tar(reader: _Bounded) -> bytes | None:
             content = archive.extractfile(member)
             return None if content is None else content.read()
     return None
-
-
-class _Measured:
-    """A seekable file for zipfile; no read is larger than a directory may be."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.seek = file.seek
-        self.tell = file.tell
-
-    def seekable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        body = self._file.read(MAX_DIRECTORY + 1 if size < 0 else min(size, MAX_DIRECTORY + 1))
-        if len(body) > MAX_DIRECTORY:
-            raise ValueError("The archive's directory is too large")
-        return body
 
 
 class _Bounded:

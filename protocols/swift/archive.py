@@ -15,10 +15,9 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from protocols.swift import names
+from registry.web.zips import Measured
 
 MAX_ENTRIES = 100_000
-MAX_DIRECTORY = 16 * 1024**2
-"""Bytes of the archive's directory, which is read in one piece and taken apart into objects."""
 MAX_UNPACKED = 8 * 1024**3
 FREE_OF_RATIO = 256 * 1024**2
 MAX_RATIO = 250
@@ -46,7 +45,7 @@ class Contents:
 def inspect(file: BinaryIO) -> Contents:
     """Read what matters.  Raises ValueError for what is no archive of a package, unsafe or beyond a limit."""
     try:
-        with zipfile.ZipFile(_Measured(file)) as archive:
+        with zipfile.ZipFile(Measured(file, "The source archive")) as archive:
             return _read(archive)
     except _DAMAGE as err:
         raise ValueError(f"The source archive is not a zip file that can be read ({type(err).__name__})") from None
@@ -135,21 +134,3 @@ def _bytes(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> byte
     if len(body) != entry.file_size:
         raise ValueError(f"The source archive's entry {entry.filename[:200]!r} has another size than it says")
     return body
-
-
-class _Measured:
-    """A seekable file for zipfile; no read is larger than a directory may be."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.seek = file.seek
-        self.tell = file.tell
-
-    def seekable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        body = self._file.read(MAX_DIRECTORY + 1 if size < 0 else min(size, MAX_DIRECTORY + 1))
-        if len(body) > MAX_DIRECTORY:
-            raise ValueError("The source archive's directory is too large")
-        return body
